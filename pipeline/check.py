@@ -1,0 +1,128 @@
+"""Everything that is wrong with a run, before it starts: configuration, space, data, resources, tracking."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeVar
+
+from ruamel.yaml import YAML
+
+from pipeline import artifacts, layout
+from pipeline.data.recipe import LARGEST_AUTO_SIZE, Recipe
+from pipeline.data.sources import open_source
+from pipeline.errors import ConvoyError, MissingFile, Problems, WrongValue
+from pipeline.models.shapes import layer_table
+from pipeline.params import Params, load
+from pipeline.search import resources
+from pipeline.search import space as spaces
+from pipeline.search.space import Space
+from pipeline.tracking.connection import connect, reaching
+from pipeline.training.hyperparameters import Value, parse
+
+Result = TypeVar("Result")
+
+
+class _Findings:
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+        self.problems: list[ConvoyError] = []
+
+    def attempt(self, look: Callable[[], Result]) -> Result | None:
+        """The result of `look`, or None with its errors kept."""
+        try:
+            return look()
+        except Problems as several:
+            self.problems += several.errors
+        except ConvoyError as error:
+            self.problems.append(error)
+        return None
+
+
+@dataclass(frozen=True)
+class Question:
+    """The configuration whose layer table is wanted: hyperparameters other than the space's first point, image C×H×W, classes."""
+
+    point: Mapping[str, Value] = field(default_factory=dict)
+    image: tuple[int, int, int] | None = None
+    classes: int | None = None
+
+
+def question(point: Sequence[str], image: str | None, classes: int | None) -> Question:
+    """From a command line: `name=value` each, the image as HxWxC; raises WrongValue."""
+    pairs = [text.partition("=") for text in point]
+    for name, equals, _ in pairs:
+        if not equals:
+            raise WrongValue(name, why="not of the form name=value", remedy="write for instance model.num_conv_layers=3")
+    values = {name: YAML(typ="safe", pure=True).load(value) for name, _, value in pairs}
+    return Question(values, _image(image) if image else None, classes)
+
+
+def _image(text: str) -> tuple[int, int, int]:
+    try:
+        height, width, channels = (int(part) for part in text.lower().split("x"))
+    except ValueError:
+        raise WrongValue("--image", why=f"{text!r} is not HxWxC", remedy="write for instance 32x32x3") from None
+    return channels, height, width
+
+
+def check_all(root: Path, question: Question) -> tuple[list[str], list[ConvoyError]]:
+    """What a run in `root` (the working directory) would do, in lines, and everything that speaks against it."""
+    findings = _Findings()
+    params = findings.attempt(lambda: load(layout.PARAMS))
+    if params is None:
+        return findings.lines, findings.problems
+    space = findings.attempt(lambda: spaces.load(Path(params.search.space)))
+    recipe = _known_recipe()
+    findings.attempt(lambda: open_source(params.ingest.source, params.ingest.path))
+    findings.lines.append(f"data: {_data(params, recipe)}")
+    if space is not None:
+        findings.lines.append(f"space: {space.path}, family {space.family}, {len(space.domains)} hyperparameters")
+        _check_space(findings, space, recipe, question)
+    share = findings.attempt(lambda: resources.plan(params.search, resources.available_cpus(), resources.available_gpus()))
+    if share is not None:
+        findings.lines.append(f"resources: {share.slots} trials at once, {share.cpus:g} CPU and {share.gpus:g} GPU each")
+    uri = params.search.tracking_uri or layout.default_tracking_uri(root)
+    if findings.attempt(lambda: _reach(uri)) is not None:
+        findings.lines.append(f"tracking: {uri} answers")
+    return findings.lines, findings.problems
+
+
+def _known_recipe() -> Recipe | None:
+    """How the data was prepared, when preprocess has run."""
+    try:
+        return Recipe.from_bytes(artifacts.read_bytes(layout.PROCESSED / "recipe.json"))
+    except MissingFile:
+        return None
+
+
+def _data(params: Params, recipe: Recipe | None) -> str:
+    if recipe is None:
+        return f"{params.ingest.source}, not prepared yet"
+    counts = ", ".join(f"{count} {split}" for split, count in recipe.counts.items())
+    return f"{recipe.source}, {counts}, {len(recipe.classes)} classes, {'×'.join(map(str, recipe.shape))}"
+
+
+def _check_space(findings: _Findings, space: Space, recipe: Recipe | None, question: Question) -> None:
+    if recipe is not None:
+        findings.problems += space.check_data(recipe.counts["train"], recipe.image_size)
+    shape = question.image or (recipe.shape if recipe else (3, LARGEST_AUTO_SIZE, LARGEST_AUTO_SIZE))
+    classes = question.classes or (len(recipe.classes) if recipe else 10)
+    point = space.fixed() | (space.first_points[0] if space.first_points else {}) | dict(question.point)
+    table = findings.attempt(lambda: layer_table(parse(space.family, point).layers(classes), shape))
+    if table is not None:
+        origin = "the point given" if question.point else "the first point of the space"
+        findings.lines.append(f"{origin} on {'×'.join(map(str, shape))} pixels and {classes} classes:")
+        findings.lines += [_row(row.name, row.output, row.parameters) for row in table]
+        findings.lines.append(_row("all", (), sum(row.parameters for row in table)))
+
+
+def _row(name: str, output: tuple[int, ...], parameters: int) -> str:
+    return f"  {name:24s} {'×'.join(map(str, output)):>12s} {parameters:>12,d}"
+
+
+def _reach(uri: str) -> bool:
+    with reaching(uri):
+        connect(uri).search_experiments(max_results=1)
+    return True

@@ -1,0 +1,308 @@
+"""Every error Convoy raises on purpose, as one tree; each class stands for one remedy and has a heading in docs/errors.md.
+
+ConvoyError
+├── ConfigError (exit 2)
+│   ├── UnreadableYaml E201     ├── UnknownKey E202           ├── WrongValue E203
+│   ├── MissingKey E204         ├── BadRange E205             ├── UnknownHyperparameter E206
+│   ├── DoesNotFit E207         ├── UnreachableCondition E208 ├── ImageTooSmall E209
+│   ├── BatchTooLarge E210      ├── UnknownName E211          └── MissingFile E212
+├── DataError (exit 3)
+│   ├── UnreadableImages E301   ├── NoImages E302             ├── OneClass E303
+│   ├── EmptyClass E304         ├── ClassTooSmall E305        ├── SourceMissing E306
+│   ├── ImageRefused E307       └── TrainTooSmall E308
+├── TrackingError (exit 4)
+│   ├── TrackingUnreachable E401 └── ModelNotFound E402
+├── SearchFailed (exit 5)
+│   ├── TrialsFail E501         ├── NothingFits E502          ├── NoTrialFinished E503
+│   └── RefitDiverged E504
+├── StudyBusy E601 (exit 6)
+├── IntegrityError (exit 7)
+│   ├── DigestMismatch E701     └── StageOutOfDate E702
+├── DiskFull E801 (exit 8)
+├── ResourcesMissing E001 (exit 10)
+├── Interrupted E130 (exit 130 or 143)
+└── Problems: several of the above at once, the exit code of the first
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+MESSAGE_LIMIT = 200  # characters; a message stays one line on a terminal
+
+
+class ConvoyError(Exception):
+    """One line that teaches: `E### <what> at <where> — <why> — <remedy>`.
+
+    what: the rule or the thing concerned; where: file:line:column, key or trial (may be empty);
+    why: the offending value and the rule it breaks; remedy: what to do, or the valid names.
+    """
+
+    code = "E000"
+    exit_code = 1
+
+    def __init__(self, what: str, *, why: str, remedy: str, where: str = "") -> None:
+        self.what, self.where, self.why, self.remedy = what, where, why, remedy
+        super().__init__(what, where, why, remedy)
+
+    def __str__(self) -> str:
+        place = f" at {self.where}" if self.where else ""
+        line = f"{self.code} {self.what}{place} — {self.why} — {self.remedy}"
+        line = " ".join(line.split())
+        return line if len(line) <= MESSAGE_LIMIT else line[: MESSAGE_LIMIT - 1] + "…"
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return (_rebuild, (type(self), self.what, self.where, self.why, self.remedy))
+
+
+def _rebuild(kind: type[ConvoyError], what: str, where: str, why: str, remedy: str) -> ConvoyError:
+    return kind(what, where=where, why=why, remedy=remedy)
+
+
+class ConfigError(ConvoyError):
+    """params.yaml or a search space says something that cannot be meant."""
+
+    code, exit_code = "E200", 2
+
+
+class UnreadableYaml(ConfigError):
+    """The file is not valid YAML: broken syntax or a key given twice."""
+
+    code = "E201"
+
+
+class UnknownKey(ConfigError):
+    """A key that nothing reads."""
+
+    code = "E202"
+
+
+class WrongValue(ConfigError):
+    """A value of the wrong type or outside its limits."""
+
+    code = "E203"
+
+
+class MissingKey(ConfigError):
+    """A key that is needed and has no default."""
+
+    code = "E204"
+
+
+class BadRange(ConfigError):
+    """A range that holds nothing: low > high, log of zero, a step wider than the range, no choices."""
+
+    code = "E205"
+
+
+class UnknownHyperparameter(ConfigError):
+    """A hyperparameter that neither the model family nor the training knows."""
+
+    code = "E206"
+
+
+class DoesNotFit(ConfigError):
+    """A network whose layers do not fit the image."""
+
+    code = "E207"
+
+
+class UnreachableCondition(ConfigError):
+    """A `when:` that can never hold."""
+
+    code = "E208"
+
+
+class ImageTooSmall(ConfigError):
+    """The images are smaller than the smallest the search space was written for."""
+
+    code = "E209"
+
+
+class BatchTooLarge(ConfigError):
+    """A batch size larger than the train split."""
+
+    code = "E210"
+
+
+class UnknownName(ConfigError):
+    """A name (family, command, …) for which there is no module."""
+
+    code = "E211"
+
+
+class MissingFile(ConfigError):
+    """A file that the configuration or a stage needs is not there."""
+
+    code = "E212"
+
+
+class DataError(ConvoyError):
+    """The images cannot be used as they are."""
+
+    code, exit_code = "E300", 3
+
+
+class UnreadableImages(DataError):
+    """More unreadable images than `ingest.on_bad_image` allows."""
+
+    code = "E301"
+
+
+class NoImages(DataError):
+    """The source holds no image."""
+
+    code = "E302"
+
+
+class OneClass(DataError):
+    """Fewer than two classes: nothing to learn."""
+
+    code = "E303"
+
+
+class EmptyClass(DataError):
+    """A class folder without a readable image."""
+
+    code = "E304"
+
+
+class ClassTooSmall(DataError):
+    """A class with fewer distinct images than there are splits."""
+
+    code = "E305"
+
+
+class SourceMissing(DataError):
+    """The folder or files that `ingest.path` names are not there."""
+
+    code = "E306"
+
+
+class ImageRefused(DataError):
+    """One image that could not be decoded, with the reason code."""
+
+    code = "E307"
+
+
+class TrainTooSmall(DataError):
+    """A split without enough images to train or validate on."""
+
+    code = "E308"
+
+
+class TrackingError(ConvoyError):
+    """MLflow could not be used; everything computed so far is kept."""
+
+    code, exit_code = "E400", 4
+
+
+class TrackingUnreachable(TrackingError):
+    """The tracking server does not answer."""
+
+    code = "E401"
+
+
+class ModelNotFound(TrackingError):
+    """The registry has no such model, version or alias."""
+
+    code = "E402"
+
+
+class SearchFailed(ConvoyError):
+    """The search ended without a usable result."""
+
+    code, exit_code = "E500", 5
+
+
+class TrialsFail(SearchFailed):
+    """Trial after trial fails with the same error."""
+
+    code = "E501"
+
+
+class NothingFits(SearchFailed):
+    """The sampler found no network that fits the image."""
+
+    code = "E502"
+
+
+class NoTrialFinished(SearchFailed):
+    """The budget ended before any trial finished."""
+
+    code = "E503"
+
+
+class RefitDiverged(SearchFailed):
+    """The winner, trained on train + val, did not stay finite."""
+
+    code = "E504"
+
+
+class StudyBusy(ConvoyError):
+    """Another process is searching on this study."""
+
+    code, exit_code = "E601", 6
+
+
+class IntegrityError(ConvoyError):
+    """A file is not what was written."""
+
+    code, exit_code = "E700", 7
+
+
+class DigestMismatch(IntegrityError):
+    """The bytes of a file do not match the sha256 stored beside it."""
+
+    code = "E701"
+
+
+class StageOutOfDate(IntegrityError):
+    """The results of two stages do not belong together, or an image changed after ingest."""
+
+    code = "E702"
+
+
+class DiskFull(ConvoyError):
+    """No space left where Convoy writes."""
+
+    code, exit_code = "E801", 8
+
+
+class ResourcesMissing(ConvoyError):
+    """A trial needs more CPUs or GPUs than there are."""
+
+    code, exit_code = "E001", 10
+
+
+class Interrupted(ConvoyError):
+    """Stopped by a signal or because the parent process is gone; the same command continues."""
+
+    code, exit_code = "E130", 130
+
+    def __init__(self, what: str, *, why: str, remedy: str, where: str = "", exit_code: int = 130) -> None:
+        super().__init__(what, why=why, remedy=remedy, where=where)
+        self.exit_code = exit_code
+
+
+class Problems(ConvoyError):
+    """Everything that is wrong, at once, one line each."""
+
+    def __init__(self, errors: Sequence[ConvoyError]) -> None:
+        self.errors = tuple(errors)
+        self.exit_code = self.errors[0].exit_code
+        Exception.__init__(self, self.errors)
+
+    def __str__(self) -> str:
+        return "\n".join(str(error) for error in self.errors)
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return (Problems, (self.errors,))
+
+
+def raise_all(errors: Sequence[ConvoyError]) -> None:
+    """Raise nothing, the one error, or Problems holding all of them."""
+    if len(errors) == 1:
+        raise errors[0]
+    if errors:
+        raise Problems(errors)

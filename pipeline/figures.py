@@ -1,0 +1,88 @@
+"""Pictures as PNG bytes, made from values: search history, learning curves, confusion matrix. The same values, the same bytes."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping, Sequence
+from itertools import accumulate
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+_DPI = 110
+_MOST_NUMBERED = 20  # classes; a larger confusion matrix is drawn without numbers
+
+
+def search_history(values: Sequence[tuple[int, float]], metric: str, direction: str) -> bytes:
+    """Each (trial number, value) as a point and the best value so far as a line; direction is "maximize" or "minimize"."""
+    figure, axes = _figure(7.0, 4.0)
+    numbers = [number for number, _ in values]
+    best = accumulate((value for _, value in values), max if direction == "maximize" else min)
+    axes.plot(numbers, [value for _, value in values], "o", markersize=4, alpha=0.6, label="trial")
+    axes.step(numbers, list(best), where="post", label="best so far")
+    axes.set(xlabel="trial", ylabel=metric, title="Search history")
+    axes.legend()
+    return _png(figure)
+
+
+def learning_curves(curves: Mapping[str, Sequence[float]]) -> bytes:
+    """One line a metric over the epochs, losses above, shares (0–1) below when there are any."""
+    losses = {name: values for name, values in curves.items() if name.endswith("loss")}
+    shares = {name: values for name, values in curves.items() if name not in losses}
+    panels = [(title, lines) for title, lines in (("loss", losses), ("share", shares)) if lines]
+    figure, first = _figure(7.0, 3.2 * len(panels), rows=len(panels))
+    for axes, (title, lines) in zip(figure.axes, panels, strict=True):
+        for name, values in lines.items():
+            axes.plot(range(1, len(values) + 1), values, marker=".", label=name)
+        axes.set(ylabel=title)
+        axes.legend()
+    first.set_title("Learning curves")
+    figure.axes[-1].set_xlabel("epoch")
+    return _png(figure)
+
+
+def confusion_matrix(confusion: npt.NDArray[np.int64], classes: Sequence[str]) -> bytes:
+    """Counts n×n, actual × predicted; the colour is the share of the actual class."""
+    share = confusion / np.maximum(1, confusion.sum(axis=1, keepdims=True))
+    side = min(12.0, 2.5 + 0.45 * len(classes))
+    figure, axes = _figure(side + 1, side)
+    picture = axes.imshow(share, cmap="Blues", vmin=0.0, vmax=1.0)
+    ticks = range(len(classes)) if len(classes) <= 2 * _MOST_NUMBERED else []
+    names = [classes[index] for index in ticks]
+    axes.set_xticks(ticks, names, rotation=90, parse_math=False)
+    axes.set_yticks(ticks, names, parse_math=False)
+    axes.set(xlabel="predicted", ylabel="actual", title="Confusion matrix (test)")
+    figure.colorbar(picture, label="share of the actual class")
+    if len(classes) <= _MOST_NUMBERED:
+        _write_counts(axes, confusion, share)
+    return _png(figure)
+
+
+def _write_counts(axes: Axes, confusion: npt.NDArray[np.int64], share: npt.NDArray[np.float64]) -> None:
+    for (row, column), count in np.ndenumerate(confusion):
+        if count:
+            color = "white" if share[row, column] > 0.5 else "black"
+            axes.text(column, row, str(count), ha="center", va="center", color=color, fontsize=8)
+
+
+def _figure(width: float, height: float, rows: int = 1) -> tuple[Figure, Axes]:
+    """A figure that no global state knows; importing matplotlib takes half a second, so only who draws does it."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width, height), dpi=_DPI, layout="constrained")
+    FigureCanvasAgg(figure)
+    for row in range(rows):
+        figure.add_subplot(rows, 1, row + 1)
+    return figure, figure.axes[0]
+
+
+def _png(figure: Figure) -> bytes:
+    stream = io.BytesIO()
+    figure.savefig(stream, format="png", metadata={"Software": None})
+    return stream.getvalue()

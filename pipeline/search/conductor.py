@@ -1,0 +1,217 @@
+"""What to train next, what to stop and when to end: every decision of a search, without Ray.
+
+The conductor is the only one that writes the study while a search runs. Ray asks it for assignments and brings it the
+workers' messages; nothing it decides depends on Ray.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+
+from pipeline.errors import ConvoyError, DoesNotFit, NothingFits, TrialsFail
+from pipeline.search import samplers
+from pipeline.search.messages import Message
+from pipeline.search.settings import SearchParams
+from pipeline.search.space import Space
+from pipeline.search.stopping import Curve, decide, share, stopping
+from pipeline.study.records import ENDED, TrialRecord, best
+from pipeline.study.store import Outcome, Study
+from pipeline.training.hyperparameters import Value, parse
+from pipeline.training.metrics import EpochMetrics
+
+INFEASIBLE_IN_A_ROW = 100
+FAILURES_IN_A_ROW = 5
+_SEED_LIMIT = 2**31
+
+
+@dataclass(frozen=True)
+class Budget:
+    """When a search ends: after this many trials (infeasible ones not counted), or after this wall time over all its runs."""
+
+    trials: int | None
+    seconds: float | None
+
+
+class Conductor:
+    """Drives one study until its budget is spent, it is asked to stop, or it cannot go on.
+
+    fits(hyperparameters) raises DoesNotFit for a network that is too deep for the images; ended(trial) is told of every end.
+    """
+
+    def __init__(
+        self,
+        study: Study,
+        space: Space,
+        params: SearchParams,
+        fits: Callable[[Mapping[str, Value]], None],
+        ended: Callable[[TrialRecord], None] = lambda trial: None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._study, self._space, self._params, self._fits, self._ended, self._clock = study, space, params, fits, ended, clock
+        self._rule = stopping(params.stopping)
+        minutes = params.time_limit_minutes
+        self.budget = Budget(params.trials, None if minutes is None else 60 * minutes)
+        self._began, self._used_before = clock(), study.row.seconds_used
+        snapshot = study.snapshot()
+        self._direction = snapshot.direction
+        self._trials: dict[str, TrialRecord] = {trial.key: trial for trial in snapshot.trials}
+        self._curves = {trial.key: self._curve(trial) for trial in snapshot.trials}
+        self._ends: list[TrialRecord] = []
+        self._to_resume = [trial for trial in snapshot.trials if trial.state not in ENDED]
+        self._stops = study.decisions()
+        self._live: set[str] = set()
+        self.stopped_by = ""  # why the search was asked to end before its budget
+        self.failure: ConvoyError | None = None
+
+    @property
+    def seconds_used(self) -> float:
+        """Wall time of all searches on this study, this one included."""
+        return self._used_before + self._clock() - self._began
+
+    @property
+    def live(self) -> int:
+        """Trials handed out and not ended."""
+        return len(self._live)
+
+    @property
+    def over(self) -> bool:
+        """Whether running trials are to stop now: time is up, someone asked, or the search cannot go on."""
+        seconds = self.budget.seconds
+        return bool(self.stopped_by or self.failure or (seconds is not None and self.seconds_used >= seconds))
+
+    def exhausted(self) -> bool:
+        """Whether no further trial will be handed out."""
+        return self.over or (not self._to_resume and self._budget_spent())
+
+    def progress(self) -> tuple[int, TrialRecord | None]:
+        """Trials that count and have ended, and the best so far."""
+        ended = [trial for trial in self._trials.values() if trial.state in ENDED and trial.state != "infeasible"]
+        return len(ended), best(self._trials.values(), self._direction)
+
+    def next(self) -> TrialRecord | None:
+        """The next trial to train, committed to the study; None when there is none (see `exhausted`)."""
+        while self._to_resume and not self.over:
+            trial = self._to_resume.pop(0)
+            if trial.state == "interrupted":
+                self._study.resume(trial.key)
+            if not self._settle(trial.key, stop=self._stops.get(trial.key, False)):
+                self._live.add(trial.key)
+                return trial
+        for _ in range(INFEASIBLE_IN_A_ROW):
+            if self.exhausted():
+                return None
+            trial = self._ask()
+            if self._launchable(trial):
+                self._live.add(trial.key)
+                return trial
+        self.failure = NothingFits(
+            "the search space",
+            where=self._params.space,
+            why=f"{INFEASIBLE_IN_A_ROW} networks in a row do not fit; the last: {self._last_reason}",
+            remedy="fewer layers or poolings, smaller kernels, or larger images",
+        )
+        return None
+
+    def heard(self, message: Message) -> bool:
+        """Take in a worker's message; True when its trial is not to go on."""
+        if message.trial_key not in self._live:  # ended or handed to another worker meanwhile
+            return True
+        stop = False
+        known = len(self._trials[message.trial_key].epochs)
+        for metrics in (metrics for metrics in message.epochs if metrics.epoch > known):
+            stop = self._add(message.trial_key, metrics)
+        if message.end:
+            self._finish(message.trial_key, Outcome(message.end, reason=message.reason))
+            return True
+        return self._settle(message.trial_key, stop) or self.over
+
+    def lost(self, key: str, reason: str) -> None:
+        """A worker died again and again on this trial."""
+        if key in self._live:
+            self._finish(key, Outcome("failed", reason=reason))
+
+    def stop(self, why: str) -> None:
+        """Ask for the end: running trials are put aside after their present epoch. Safe in a signal handler."""
+        self.stopped_by = self.stopped_by or why
+
+    def close(self, facts: Mapping[str, str]) -> None:
+        """Put running trials aside for next time and store how much was used, with what is told about the study."""
+        finished = self.exhausted() and not self.stopped_by and self.failure is None
+        for key in sorted(self._live):
+            self._study.interrupt(key)
+        self._live.clear()
+        self._study.update(facts=facts, seconds_used=self.seconds_used, finished=finished)
+
+    def _budget_spent(self) -> bool:
+        counted = sum(trial.state != "infeasible" for trial in self._trials.values())
+        return self.budget.trials is not None and counted >= self.budget.trials
+
+    def _ask(self) -> TrialRecord:
+        seed = self._params.seed
+        trial = self._study.ask(
+            self._space.suggest,
+            lambda number: samplers.sampler(self._params.sampler, seed, number),
+            lambda number: samplers.trial_seed(seed, number) % _SEED_LIMIT,
+            self._space.first_points,
+        )
+        self._trials[trial.key], self._curves[trial.key] = trial, self._curve(trial)
+        return trial
+
+    def _launchable(self, trial: TrialRecord) -> bool:
+        try:
+            self._fits(trial.hyperparameters)
+        except DoesNotFit as misfit:
+            self._last_reason = f"{misfit.what}: {misfit.why}"
+            self._finish(trial.key, Outcome("infeasible", reason=self._last_reason))
+            return False
+        return True
+
+    def _add(self, key: str, metrics: EpochMetrics) -> bool:
+        self._trials[key] = trial = replace(self._trials[key], epochs=(*self._trials[key].epochs, metrics))
+        self._curves[key] = self._curve(trial)
+        stop = decide(self._rule, self._curves, key, self._direction)
+        self._study.add_epoch(key, metrics, stop=stop)
+        return stop
+
+    def _settle(self, key: str, stop: bool) -> bool:
+        """End the trial if its plan is fulfilled or the rule stopped it."""
+        curve = self._curves[key]
+        if not curve.values:
+            return False
+        value = curve.values[-1]
+        if not math.isfinite(value):
+            self._finish(key, Outcome("diverged", reason=f"{self._params.metric} is {value} after epoch {len(curve.values)}"))
+        elif len(curve.values) >= curve.planned_epochs:
+            self._finish(key, Outcome("completed", value=value))
+        elif stop:
+            why = f"stopped by {self._params.stopping} after {len(curve.values)} of {curve.planned_epochs} epochs"
+            self._finish(key, Outcome("pruned", reason=why))
+        else:
+            return False
+        return True
+
+    def _finish(self, key: str, outcome: Outcome) -> None:
+        curve = self._curves[key]
+        last = curve.values[-1] if curve.values else None
+        self._study.finish(key, outcome, share=share(len(curve.values), curve.planned_epochs), last=last)
+        self._live.discard(key)
+        self._trials[key] = ended = replace(
+            self._trials[key], state=outcome.state, reason=outcome.reason, value=outcome.value
+        )
+        if outcome.state != "infeasible":
+            self._ends.append(ended)
+            self._refuse_a_row_of_failures()
+        self._ended(ended)
+
+    def _refuse_a_row_of_failures(self) -> None:
+        last = self._ends[-FAILURES_IN_A_ROW:]
+        signatures = {trial.reason.strip().splitlines()[-1] if trial.reason else "" for trial in last}
+        if len(last) == FAILURES_IN_A_ROW and all(trial.state == "failed" for trial in last) and len(signatures) == 1:
+            why = f"{FAILURES_IN_A_ROW} trials in a row: {signatures.pop()}"
+            self.failure = TrialsFail("the search", where=last[-1].key, why=why, remedy="correct the code or the space")
+
+    def _curve(self, trial: TrialRecord) -> Curve:
+        return Curve(trial.planned_epochs, tuple(getattr(metrics, self._params.metric) for metrics in trial.epochs))

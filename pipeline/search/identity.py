@@ -1,0 +1,46 @@
+"""A study's identity: the digests of everything that gives its results their meaning. The budget is not among them."""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+# The code whose change changes what a trial's numbers mean, relative to the package.
+TRAINING_CODE = ("models", "training", "data/augment.py", "data/batches.py", "data/prepare.py")
+
+
+def digest(value: Any) -> str:
+    """sha256 of a JSON value, independent of the order of its keys."""
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
+
+
+def study_id(identity: Mapping[str, str]) -> str:
+    """16 hexadecimal digits naming the study of this identity."""
+    return digest(dict(identity))[:16]
+
+
+def code_digest(package: Path) -> str:
+    """Digest of the syntax trees, without docstrings and comments, of the code that trains."""
+    files = [file for part in TRAINING_CODE for file in _modules(package / part)]
+    return digest({str(file.relative_to(package)): _meaning(file.read_text(encoding="utf-8")) for file in files})
+
+
+def differences(one: Mapping[str, str], other: Mapping[str, str]) -> list[str]:
+    """The keys in which two identities differ, sorted."""
+    return sorted(key for key in one.keys() | other.keys() if one.get(key) != other.get(key))
+
+
+def _modules(path: Path) -> list[Path]:
+    return [path] if path.is_file() else sorted(path.rglob("*.py"))
+
+
+def _meaning(source: str) -> str:
+    tree = ast.parse(source)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) and ast.get_docstring(node):
+            node.body = node.body[1:]
+    return ast.dump(tree)

@@ -1,0 +1,47 @@
+"""Being asked to stop: Ctrl-C, SIGTERM, or the process that started us is gone."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+from pipeline.search.orphan import parents_to_watch
+
+POLL_SECONDS = 1.0
+EXIT_CODES = {"SIGINT": 130, "SIGTERM": 143, "SIGHUP": 129, "parent gone": 143}
+
+
+@contextmanager
+def interruptible(stop: Callable[[str], None]) -> Iterator[None]:
+    """While the block runs, call `stop(why)` on a signal or when a watched parent ends, instead of dying at once.
+
+    A second signal of the same kind acts as usual. To be used in the main thread.
+    """
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+
+    def on_signal(number: int, frame: FrameType | None) -> None:
+        signal.signal(number, before[signal.Signals(number)])
+        stop(signal.Signals(number).name)
+
+    for number, handler in before.items():
+        if handler != signal.SIG_IGN:  # nohup stays in force
+            signal.signal(number, on_signal)
+    ended = threading.Event()
+    threading.Thread(target=_watch, args=(stop, ended), name="parent-watch", daemon=True).start()
+    try:
+        yield
+    finally:
+        ended.set()
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _watch(stop: Callable[[str], None], ended: threading.Event) -> None:
+    watched = parents_to_watch()
+    while watched and not ended.wait(POLL_SECONDS):
+        if not all(process.alive() for process in watched):
+            stop("parent gone")
+            return

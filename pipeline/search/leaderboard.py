@@ -1,0 +1,55 @@
+"""What a search concluded, as tables: the leaderboard, the history of the best, the learning curves."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+
+from pipeline.study.records import ENDED, StudySnapshot, TrialRecord
+
+_ORDER = {state: rank for rank, state in enumerate(("completed", "pruned", "diverged", "infeasible", "failed"))}
+
+
+def leaderboard(snapshot: StudySnapshot) -> pd.DataFrame:
+    """One row an ended trial, the best first; `value` of a trial that was stopped is empty, `last_value` is where it stood."""
+    sign = 1.0 if snapshot.direction == "minimize" else -1.0
+
+    def rank(trial: TrialRecord) -> tuple[int, float, int]:
+        return (_ORDER[trial.state], sign * (trial.value or 0.0), trial.number)
+
+    ended = sorted((trial for trial in snapshot.trials if trial.state in ENDED), key=rank)
+    return pd.DataFrame([_row(trial, snapshot.metric) for trial in ended])
+
+
+def history(snapshot: StudySnapshot) -> pd.DataFrame:
+    """trial, value, best so far: one row a completed trial, by number."""
+    completed = [trial for trial in snapshot.trials if trial.state == "completed"]
+    table = pd.DataFrame({"trial": [t.number for t in completed], "value": [t.value for t in completed]})
+    table["best"] = table["value"].cummin() if snapshot.direction == "minimize" else table["value"].cummax()
+    return table
+
+
+def curves(snapshot: StudySnapshot) -> pd.DataFrame:
+    """trial, epoch and the metrics of every epoch trained."""
+    rows = [
+        {"trial": trial.number, "epoch": metrics.epoch, **metrics.metrics()}
+        for trial in snapshot.trials
+        for metrics in trial.epochs
+    ]
+    return pd.DataFrame(rows)
+
+
+def _row(trial: TrialRecord, metric: str) -> dict[str, Any]:
+    last = getattr(trial.epochs[-1], metric) if trial.epochs else None
+    return {
+        "number": trial.number,
+        "trial_key": trial.key,
+        "state": trial.state,
+        "value": trial.value,
+        "last_value": last,
+        "epochs": len(trial.epochs),
+        "seconds": round(sum(metrics.seconds for metrics in trial.epochs), 3),
+        **trial.hyperparameters,
+        "reason": trial.reason.strip().splitlines()[-1] if trial.reason.strip() else "",
+    }

@@ -1,0 +1,79 @@
+"""One search a study: a lock the kernel drops when its holder dies, with the holder's name in it."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import shlex
+import socket
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any
+
+from pipeline.errors import StudyBusy
+from pipeline.search.orphan import Process, parents_to_watch, this_process
+
+ORPHAN_PATIENCE_SECONDS = 30.0  # an owner whose parent is gone ends within 10 s; leave it time on a busy machine
+
+
+@contextmanager
+def study_lock(path: Path) -> Iterator[None]:
+    """Hold the study while the block runs.
+
+    Waits for an owner whose parent process is gone, since that one is about to end; refuses at once with StudyBusy,
+    naming the owner, otherwise.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a+", encoding="utf-8") as file:
+        _acquire(file, time.monotonic() + ORPHAN_PATIENCE_SECONDS)
+        file.seek(0)
+        file.truncate()
+        json.dump(_owner(), file)
+        file.flush()
+        yield
+
+
+def _acquire(file: IO[str], deadline: float) -> None:
+    while True:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        except BlockingIOError:
+            owner = _read(file)
+            if not _orphaned(owner) or time.monotonic() > deadline:
+                raise _busy(owner) from None
+            time.sleep(0.2)  # the orphaned owner is saving its checkpoints
+
+
+def _owner() -> dict[str, Any]:
+    return {
+        "process": this_process().record(),
+        "host": socket.gethostname(),
+        "command": shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]),
+        "watched": [process.record() for process in parents_to_watch()],
+    }
+
+
+def _read(file: IO[str]) -> dict[str, Any]:
+    file.seek(0)
+    try:
+        owner: dict[str, Any] = json.loads(file.read())
+    except json.JSONDecodeError:  # between taking the lock and writing its name
+        return {}
+    return owner
+
+
+def _orphaned(owner: dict[str, Any]) -> bool:
+    return not owner or any(not Process(**watched).alive() for watched in owner["watched"])
+
+
+def _busy(owner: dict[str, Any]) -> StudyBusy:
+    if not owner:
+        return StudyBusy("this study", why="another process holds it", remedy="wait until it has ended")
+    process = Process(**owner["process"])
+    age = max(0, int(time.time() - process.started))
+    why = f"process {process.pid}@{owner['host']} ({owner['command']}) has been searching on it for {age} s"
+    return StudyBusy("this study", why=why, remedy="wait for it or stop it")

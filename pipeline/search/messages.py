@@ -1,0 +1,42 @@
+"""What the driver tells a worker to do and what the worker answers: plain values, so that neither needs the other's libraries."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from pipeline.training.hyperparameters import Value
+from pipeline.training.metrics import EpochMetrics
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """One trial to train: `folder` holds its checkpoint and the ledger of all epochs begun."""
+
+    trial_key: str
+    family: str
+    hyperparameters: dict[str, Value]
+    seed: int
+    folder: str
+    threads: int
+    device: Literal["cpu", "cuda"]
+
+    def record(self) -> dict[str, Any]:
+        """As a configuration of Ray Tune."""
+        return dict(vars(self))
+
+
+@dataclass(frozen=True)
+class Message:
+    """What a worker reports at once: epochs trained (all of them after a resume), and an end other than the planned one."""
+
+    trial_key: str
+    epochs: list[EpochMetrics] = field(default_factory=list)
+    end: Literal["", "diverged", "failed"] = ""
+    reason: str = ""  # for a person; for `failed` its last line is the exception
+
+
+def checkpoint_path(folder: Path, trial_key: str) -> Path:
+    """Where a trial's checkpoint lies."""
+    return folder / f"{trial_key}.checkpoint"

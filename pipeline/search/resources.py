@@ -1,0 +1,58 @@
+"""How many trials run at once, and with what: decided before Ray starts, from what this machine has."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+
+from pipeline.errors import ResourcesMissing
+from pipeline.search.settings import SearchParams
+
+
+@dataclass(frozen=True)
+class Resources:
+    """What one trial gets, and how many trials fit at once."""
+
+    cpus: float
+    gpus: float
+    slots: int
+
+    @property
+    def threads(self) -> int:
+        """Threads torch may use in one trial."""
+        return max(1, int(self.cpus))
+
+
+def available_cpus() -> int:
+    """Cores this process may run on."""
+    return len(os.sched_getaffinity(0))
+
+
+def available_gpus() -> int:
+    """GPUs that torch can use here; the first call imports torch."""
+    import torch
+
+    return torch.cuda.device_count()
+
+
+def plan(params: SearchParams, cpus: int, gpus: int) -> Resources:
+    """Resources of a trial on a machine with `cpus` cores and `gpus` GPUs.
+
+    `auto` uses every GPU present, one a trial, with the cores shared among them; without a GPU one core a trial.
+    Raises ResourcesMissing for what can never be met, instead of waiting for ever.
+    """
+    gpus_per_trial = min(1.0, gpus) if params.gpus_per_trial == "auto" else params.gpus_per_trial
+    if params.cpus_per_trial != "auto":
+        cpus_per_trial = params.cpus_per_trial
+    else:
+        cpus_per_trial = max(1.0, cpus // max(1, gpus)) if gpus_per_trial else 1.0
+    _refuse("gpus_per_trial", gpus_per_trial, gpus, "GPU")
+    _refuse("cpus_per_trial", cpus_per_trial, cpus, "CPU")
+    fits = [have / need for have, need in ((cpus, cpus_per_trial), (gpus, gpus_per_trial)) if need > 0]
+    return Resources(cpus_per_trial, gpus_per_trial, max(1, int(min(fits, default=1) + 1e-9)))
+
+
+def _refuse(name: str, need: float, have: float, kind: str) -> None:
+    if need > have:
+        why = f"a trial needs {need:g} {kind}, this machine has {have:g}"
+        raise ResourcesMissing(f"search.{name}", why=why, remedy=f"set it to at most {have:g}, or `auto`")

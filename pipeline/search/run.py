@@ -1,0 +1,162 @@
+"""A whole search: from a checked space and packed data to a study whose budget is spent."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import pipeline
+from pipeline import layout
+from pipeline.data import packed
+from pipeline.data.recipe import Recipe
+from pipeline.errors import Interrupted, NoTrialFinished
+from pipeline.models.shapes import layer_table
+from pipeline.search import identity, ray_environment, resources
+from pipeline.search.conductor import Conductor
+from pipeline.search.interruption import EXIT_CODES, interruptible
+from pipeline.search.lock import study_lock
+from pipeline.search.messages import Assignment, checkpoint_path
+from pipeline.search.progress import Progress
+from pipeline.search.settings import SearchParams
+from pipeline.search.space import Space
+from pipeline.study import store
+from pipeline.study.records import ENDED, StudyRow, StudySnapshot, TrialRecord
+from pipeline.tracking.follow import Followed, follow
+from pipeline.training.hyperparameters import Value, parse
+
+if TYPE_CHECKING:
+    from pipeline.search.trial import TrialData
+
+
+@dataclass(frozen=True)
+class Setting:
+    """Where a search keeps its state and its data, where MLflow is, and what is told about the study."""
+
+    state: Path
+    data: Path  # data/processed
+    tracking_uri: str
+    facts: Mapping[str, str]
+
+    @property
+    def database(self) -> str:
+        """The address of the study database."""
+        return layout.study_database(self.state)
+
+
+def new_study(params: SearchParams, space: Space, recipe: Recipe, facts: Mapping[str, str]) -> StudyRow:
+    """The row of the study that these parameters mean, begun now."""
+    fixed = {"metric": params.metric, "seed": params.seed}
+    prepared = recipe.model_dump(mode="json", exclude={"digests", "counts"})
+    digests = {
+        "data": identity.digest({split: recipe.digests[split] for split in ("train", "val")}),
+        "preprocessing": identity.digest(prepared),
+        "space": identity.digest(space.canonical()),
+        "metric": identity.digest(fixed["metric"]),
+        "seed": identity.digest(fixed["seed"]),
+        "code": identity.code_digest(Path(pipeline.__file__).parent),
+    }
+    return StudyRow(identity.study_id(digests), time.time(), params.metric, digests, dict(facts), 0.0, False)
+
+
+def network_fits(space: Space, recipe: Recipe, hyperparameters: Mapping[str, Value]) -> None:
+    """Raises DoesNotFit, by arithmetic alone, when the network cannot be built for these images."""
+    layers = parse(space.family, hyperparameters).layers(len(recipe.classes))
+    layer_table(layers, recipe.shape)
+
+
+def search(params: SearchParams, space: Space, recipe: Recipe, setting: Setting) -> StudySnapshot:
+    """Continue the study, or begin it, until its budget is spent; the same call after any interruption goes on.
+
+    Raises StudyBusy while another process searches on it, Interrupted when asked to stop, SearchFailed when it cannot go
+    on or nothing was found.
+    """
+    row = new_study(params, space, recipe, setting.facts)
+    folder = setting.state / "studies" / row.study_id
+    url = setting.database
+    with study_lock(folder / "lock"):
+        study, before = store.create(url, row)
+        _announce(study, before, row)
+        conductor = _conduct(params, space, recipe, study)
+        follower = follow(lambda: store.read(url, row.study_id), setting.tracking_uri, params.experiment)
+        try:
+            if not conductor.exhausted():
+                _train(conductor, params, space, recipe, setting, folder)
+        finally:
+            conductor.close(setting.facts)
+            _say_what_is_left(follower.stop())
+        snapshot = study.snapshot()
+        _delete_checkpoints(folder, snapshot)
+    _raise_what_ended_it(conductor)
+    if snapshot.best() is None:
+        raise NoTrialFinished("the search", why="its budget ended before any trial did", remedy="raise search.trials or the time limit")
+    return snapshot
+
+
+def _announce(study: store.Study, before: StudyRow | None, row: StudyRow) -> None:
+    known = len(study.snapshot().trials)
+    if known:
+        print(f"study {row.study_id} goes on with {known} trials so far")
+    elif before is not None:
+        print(f"study {row.study_id} is new; other than {before.study_id}: {', '.join(identity.differences(before.identity, row.identity))}")
+    else:
+        print(f"study {row.study_id} begins")
+
+
+def _conduct(params: SearchParams, space: Space, recipe: Recipe, study: store.Study) -> Conductor:
+    progress = Progress(params.metric)
+
+    def fits(hyperparameters: Mapping[str, Value]) -> None:
+        network_fits(space, recipe, hyperparameters)
+
+    def ended(trial: TrialRecord) -> None:
+        progress.ended(conductor, trial)
+
+    conductor = Conductor(study, space, params, fits, ended)
+    return conductor
+
+
+def _train(
+    conductor: Conductor, params: SearchParams, space: Space, recipe: Recipe, setting: Setting, folder: Path
+) -> None:
+    cpus, gpus = resources.available_cpus(), resources.available_gpus()
+    share = resources.plan(params, cpus, gpus)
+    data = _data(recipe, setting.data)
+    ray_environment.prepare(share.threads)
+    from pipeline.search.tuner import local_ray, train_all
+
+    def assign(trial: TrialRecord) -> Assignment:
+        device: Literal["cpu", "cuda"] = "cuda" if share.gpus else "cpu"
+        return Assignment(trial.key, space.family, trial.hyperparameters, trial.seed, str(folder), share.threads, device)
+
+    with interruptible(conductor.stop), local_ray(share, cpus, gpus, data.nbytes):
+        train_all(conductor, assign, data, share)
+
+
+def _data(recipe: Recipe, folder: Path) -> TrialData:
+    from pipeline.search.trial import TrialData
+
+    train, val = (packed.read(folder / split, recipe.digests[split]) for split in ("train", "val"))
+    return TrialData(recipe, train, val)
+
+
+def _say_what_is_left(followed: Followed) -> None:
+    if followed.problem is not None:
+        print(f"{followed.problem}\nThe study is complete without it; `convoy sync` sends the rest when MLflow is back.")
+
+
+def _delete_checkpoints(folder: Path, snapshot: StudySnapshot) -> None:
+    for trial in snapshot.trials:
+        if trial.state in ENDED:
+            checkpoint_path(folder, trial.key).unlink(missing_ok=True)
+
+
+def _raise_what_ended_it(conductor: Conductor) -> None:
+    if conductor.failure is not None:
+        raise conductor.failure
+    if conductor.stopped_by:
+        why = f"{conductor.stopped_by}; finished trials and checkpoints are kept"
+        code = EXIT_CODES[conductor.stopped_by]
+        raise Interrupted("the search", why=why, remedy="run the same command to go on", exit_code=code)

@@ -1,0 +1,37 @@
+"""The `search` section of params.yaml."""
+
+from __future__ import annotations
+
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
+
+from pipeline.config import Section
+
+Metric = Literal["val_accuracy", "val_loss", "val_precision_macro", "val_recall_macro", "val_f1_macro"]
+
+
+class SearchParams(Section):
+    """What to search, by which rules, within which budget. The budget (trials, minutes) is no part of a study's identity."""
+
+    space: str = "search_spaces/cnn.yaml"
+    metric: Metric = "val_accuracy"
+    seed: int = Field(default=0, ge=0, lt=2**31)
+    trials: int | None = Field(default=20, ge=1)
+    time_limit_minutes: float | None = Field(default=None, gt=0)
+    sampler: Literal["tpe", "random"] = "tpe"
+    stopping: Literal["asha", "none"] = "asha"
+    cpus_per_trial: float | Literal["auto"] = Field(default="auto")
+    gpus_per_trial: float | Literal["auto"] = Field(default="auto")
+    tracking_uri: str | None = None  # default: MLFLOW_TRACKING_URI, else mlflow.db of the main repository
+    experiment: str = Field(default="convoy", min_length=1)
+
+    @model_validator(mode="after")
+    def _has_a_budget(self) -> Self:
+        if self.trials is None and self.time_limit_minutes is None:
+            raise ValueError("give search.trials, search.time_limit_minutes or both: a search needs an end")
+        for name in ("cpus_per_trial", "gpus_per_trial"):
+            value = getattr(self, name)
+            if value != "auto" and value < 0:
+                raise ValueError(f"search.{name} must be `auto` or a number ≥ 0")
+        return self

@@ -1,0 +1,121 @@
+"""A search space: which hyperparameters of which family are searched, from one YAML file that is checked as a whole."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import optuna
+from pydantic import Field
+
+from pipeline.config import Section, YamlFile, validate
+from pipeline.errors import BatchTooLarge, ConvoyError, ImageTooSmall, raise_all
+from pipeline.search import conditions, entries, space_checks
+from pipeline.search.domains import Domain, Fixed
+from pipeline.training import hyperparameters
+from pipeline.training.hyperparameters import Value
+
+_EPOCHS, _BATCH_SIZE = "train.epochs", "train.batch_size"
+
+
+@dataclass(frozen=True)
+class Space:
+    """A checked search space; `load` builds it.
+
+    `domains` is in the order of suggestion, parents first; `first_points` name searched hyperparameters only and go to
+    `study.enqueue_trial` as they are; `places` maps "smallest_image" and each name to file:line:column.
+    """
+
+    path: Path
+    family: str
+    smallest_image: int  # pixels a side
+    domains: Mapping[str, Domain]
+    first_points: tuple[dict[str, Value], ...]
+    places: Mapping[str, str]
+
+    def suggest(self, trial: optuna.Trial) -> dict[str, Value]:
+        """Hyperparameters by dotted name, fixed ones included, always with train.epochs.
+
+        Those whose condition does not hold are left out, so that the default of the family or the training holds.
+        """
+        values: dict[str, Value] = {}
+        for name, domain in self.domains.items():
+            if domain.active(values):
+                values[name] = domain.suggest(trial, name)
+        return {_EPOCHS: self._default(_EPOCHS)} | values
+
+    def fixed(self) -> dict[str, Value]:
+        """The hyperparameters that this space does not vary."""
+        return {name: domain.value for name, domain in self.domains.items() if isinstance(domain, Fixed) and not domain.when}
+
+    def canonical(self) -> dict[str, Any]:
+        """What a study's results depend on, as JSON values: without comments, order, first points and the smallest image."""
+        domains = {name: domain.model_dump(mode="json") for name, domain in sorted(self.domains.items())}
+        return {"family": self.family, "hyperparameters": domains}
+
+    def largest_batch(self) -> int:
+        """The largest batch size that a trial may get, in images."""
+        sizes = [value for _, value in self.domains[_BATCH_SIZE].edges()] if _BATCH_SIZE in self.domains else []
+        return max(map(int, sizes or [self._default(_BATCH_SIZE)]))
+
+    def check_data(self, train_count: int, image_size: int) -> list[ConvoyError]:
+        """What speaks against searching this space on `train_count` square images of `image_size` pixels a side."""
+        errors: list[ConvoyError] = []
+        if image_size < self.smallest_image:
+            why = f"this space needs {self.smallest_image} pixels a side, the images have {image_size}"
+            remedy = "raise preprocess.image_size or choose another space"
+            errors.append(ImageTooSmall("smallest_image", where=self.places["smallest_image"], why=why, remedy=remedy))
+        if self.largest_batch() > train_count:
+            why = f"batches of up to {self.largest_batch()}, but the train split has {train_count} images"
+            where = self.places.get(_BATCH_SIZE, str(self.path))
+            errors.append(BatchTooLarge(_BATCH_SIZE, where=where, why=why, remedy=f"choose ≤ {train_count}"))
+        return errors
+
+    def _default(self, name: str) -> Value:
+        return hyperparameters.names(self.family)[name]
+
+
+class _Header(Section):
+    family: str
+    smallest_image: int = Field(ge=1)
+    hyperparameters: dict[str, Any] = Field(min_length=1)
+    first_points: list[dict[str, Any]] = Field(default_factory=list)
+
+
+def load(path: Path) -> Space:
+    """The space in `path`; raises MissingFile, UnreadableYaml, or all that is wrong at once, with file:line:column."""
+    file = YamlFile(path)
+    header, problems = validate(_Header, file.data, file)
+    domains, broken = entries.read(file)
+    problems += broken
+    problems += _meaning(file, domains)
+    if header is not None and not problems:
+        problems += space_checks.bad_first_points(header.first_points, domains, file)
+    raise_all(problems)
+    assert header is not None, "validate gives a value or a problem"
+    return _space(header, domains, file)
+
+
+def _meaning(file: YamlFile, domains: Mapping[str, Domain]) -> list[ConvoyError]:
+    """Names, values and conditions that cannot be, also in a file whose form is wrong elsewhere."""
+    family = file.data.get("family")
+    if not isinstance(family, str) or not isinstance(file.data.get("hyperparameters"), dict):
+        return []
+    known, unknown_family = space_checks.known_names(family, file)
+    if unknown_family:
+        return unknown_family
+    return [
+        *space_checks.unknown_names(family, known, file),
+        *space_checks.refused_values(family, domains, known, file),
+        *conditions.problems(domains, known, file),
+    ]
+
+
+def _space(header: _Header, domains: Mapping[str, Domain], file: YamlFile) -> Space:
+    points = tuple({name: domains[name].typed(value) for name, value in point.items()} for point in header.first_points)
+    places = {name: file.where(("hyperparameters", name)) for name in domains}
+    places["smallest_image"] = file.where(("smallest_image",))
+    in_order = {name: domains[name] for name in conditions.ordered(domains)}
+    return Space(file.path, header.family, header.smallest_image, in_order, points, places)

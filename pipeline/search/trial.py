@@ -1,0 +1,83 @@
+"""One trial on a worker: train, save a checkpoint after each epoch, report; errors come back as values."""
+
+from __future__ import annotations
+
+import json
+import os
+import traceback
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from pipeline import artifacts
+from pipeline.data.packed import Packed
+from pipeline.data.recipe import Recipe
+from pipeline.errors import DigestMismatch, MissingFile
+from pipeline.search.messages import Assignment, Message, checkpoint_path
+from pipeline.training.fit import Diverged, Training
+from pipeline.training.hyperparameters import parse
+
+LEDGER = "ledger.jsonl"  # every epoch a worker began: what was really done, independent of the study
+
+
+@dataclass(frozen=True, eq=False)
+class TrialData:
+    """What every trial of a study trains and is measured on; the arrays are shared between trials and only read."""
+
+    recipe: Recipe
+    train: Packed
+    val: Packed
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all images."""
+        return self.train.images.nbytes + self.val.images.nbytes
+
+
+def run_trial(assignment: Assignment, data: TrialData) -> Iterator[Message]:
+    """Train what is left of the trial; one message an epoch, after its checkpoint is on disk.
+
+    After a resume the first message repeats the epochs that the checkpoint already holds, since the driver may have
+    missed the last of them. Whatever goes wrong in the trial itself is the last message, not an exception.
+    """
+    try:
+        yield from _epochs(assignment, data)
+    except Diverged as divergence:
+        yield Message(assignment.trial_key, end="diverged", reason=str(divergence))
+    except Exception:  # an error of code is a result of this trial; only a dead worker is Ray's business
+        yield Message(assignment.trial_key, end="failed", reason=traceback.format_exc())
+
+
+def _epochs(assignment: Assignment, data: TrialData) -> Iterator[Message]:
+    torch.set_num_threads(assignment.threads)
+    folder, key = Path(assignment.folder), assignment.trial_key
+    path = checkpoint_path(folder, key)
+    training = _training(assignment, data, _saved(path))
+    if training.history:
+        yield Message(key, list(training.history))
+    remaining = training.fit(data.train, data.val)
+    for epoch in range(len(training.history) + 1, training.hyperparameters.train.epochs + 1):
+        _note(folder, key, epoch)
+        metrics = next(remaining)
+        artifacts.write_sealed(path, training.checkpoint())
+        yield Message(key, [metrics])
+
+
+def _training(assignment: Assignment, data: TrialData, checkpoint: bytes | None) -> Training:
+    hyperparameters = parse(assignment.family, assignment.hyperparameters)
+    seed, device = assignment.seed, assignment.device
+    return Training(hyperparameters, data.recipe, seed=seed, device=device, checkpoint=checkpoint)
+
+
+def _saved(path: Path) -> bytes | None:
+    """The checkpoint, or None: without one, or with a damaged one, the trial starts over and ends the same."""
+    try:
+        return artifacts.read_sealed(path)
+    except (MissingFile, DigestMismatch):
+        return None
+
+
+def _note(folder: Path, key: str, epoch: int) -> None:
+    artifacts.append_line(folder / LEDGER, json.dumps({"trial_key": key, "epoch": epoch, "pid": os.getpid()}))

@@ -1,0 +1,138 @@
+"""Ray Tune as the executor: it asks the conductor for trials and brings it what the workers report."""
+
+from __future__ import annotations
+
+import logging
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import ray
+from ray import tune
+from ray.tune.experiment import Trial
+from ray.tune.schedulers import FIFOScheduler, TrialScheduler
+from ray.tune.search import Searcher
+from ray.tune.stopper import Stopper
+
+from pipeline.search.conductor import Conductor
+from pipeline.search.messages import Assignment
+from pipeline.search.resources import Resources
+from pipeline.search.trial import TrialData
+from pipeline.search.worker import MESSAGE, TrialWorker
+from pipeline.study.records import TrialRecord
+
+WORKER_DEATHS = 3  # a trial is retried from its checkpoint this often when its worker dies
+_SHARED_MEMORY_FLOOR = 256 * 2**20  # bytes; results and checkpoints never pass through the object store
+
+@contextmanager
+def local_ray(resources: Resources, cpus: int, gpus: int, data_bytes: int) -> Iterator[None]:
+    """A Ray of our own on this machine, in the environment that ray_environment made before Ray was imported."""
+    logging.getLogger("ray").setLevel(logging.CRITICAL)  # a worker that dies is retried; one that keeps dying is reported
+    ray.init(
+        num_cpus=cpus,
+        num_gpus=gpus,
+        include_dashboard=False,
+        log_to_driver=False,
+        logging_level=logging.CRITICAL,
+        object_store_memory=_SHARED_MEMORY_FLOOR + 2 * data_bytes,
+    )
+    try:
+        yield
+    finally:
+        ray.shutdown()
+
+
+def train_all(
+    conductor: Conductor, assign: Callable[[TrialRecord], Assignment], data: TrialData, resources: Resources
+) -> None:
+    """Run the search until the conductor ends it; needs `local_ray` or another Ray around it."""
+    with tempfile.TemporaryDirectory(prefix="convoy-ray-") as scratch:
+        tuner = tune.Tuner(
+            tune.with_resources(
+                tune.with_parameters(TrialWorker, data=data), {"cpu": resources.cpus, "gpu": resources.gpus}
+            ),
+            tune_config=tune.TuneConfig(
+                num_samples=-1,
+                search_alg=StudySearcher(conductor, assign, resources.slots),
+                scheduler=StudyScheduler(conductor),
+                reuse_actors=True,
+            ),
+            run_config=tune.RunConfig(
+                name="search",
+                storage_path=scratch,
+                stop=StudyStopper(conductor),
+                checkpoint_config=tune.CheckpointConfig(checkpoint_frequency=0, checkpoint_at_end=False),
+                failure_config=tune.FailureConfig(max_failures=WORKER_DEATHS),
+                verbose=0,
+            ),
+        )
+        tuner.fit()
+
+
+class _OfThisProcess:
+    """Ray pickles searchers, schedulers and stoppers for its own restore, which is never used; what they hold stays here."""
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {}
+
+
+class StudySearcher(_OfThisProcess, Searcher):
+    """Hands the conductor's trials to Ray Tune, never more at once than there are slots."""
+
+    def __init__(self, conductor: Conductor, assign: Callable[[TrialRecord], Assignment], slots: int) -> None:
+        super().__init__()
+        self._conductor, self._assign, self._slots = conductor, assign, slots
+
+    def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
+        """The next assignment; None while all slots are taken, FINISHED when there is nothing left to start."""
+        if self._conductor.live >= self._slots:
+            return None
+        trial = self._conductor.next()
+        if trial is not None:
+            return self._assign(trial).record()
+        finished: str = Searcher.FINISHED
+        return finished
+
+    def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
+        """Nothing to do: the scheduler has brought every result to the conductor."""
+
+    def save(self, checkpoint_path: str) -> None:
+        """Nothing to save: the study is the truth."""
+
+    def restore(self, checkpoint_path: str) -> None:
+        """Nothing to restore: the study is the truth."""
+
+
+class StudyScheduler(_OfThisProcess, FIFOScheduler):
+    """Brings every message to the conductor and stops the trials it is done with."""
+
+    def __init__(self, conductor: Conductor) -> None:
+        super().__init__()
+        self._conductor = conductor
+
+    def on_trial_result(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> str:
+        """Continue or stop, as the conductor says."""
+        stop = self._conductor.heard(result[MESSAGE])
+        decision: str = TrialScheduler.STOP if stop else TrialScheduler.CONTINUE
+        return decision
+
+    def on_trial_error(self, tune_controller: Any, trial: Trial) -> None:
+        """A worker died; after the last retry the trial is lost."""
+        if trial.num_failures > WORKER_DEATHS:
+            self._conductor.lost(trial.config["trial_key"], f"its worker process died {trial.num_failures} times")
+
+
+class StudyStopper(_OfThisProcess, Stopper):
+    """Ends the whole search when the conductor is done."""
+
+    def __init__(self, conductor: Conductor) -> None:
+        self._conductor = conductor
+
+    def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:
+        """Single trials are the scheduler's business."""
+        return False
+
+    def stop_all(self) -> bool:
+        """Whether everything that runs is to stop now."""
+        return self._conductor.over

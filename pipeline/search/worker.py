@@ -1,0 +1,31 @@
+"""The Ray actor that trains trials, one after another; it stays warm between them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from ray import tune
+
+from pipeline.search.messages import Assignment, Message
+from pipeline.search.trial import TrialData, run_trial
+
+MESSAGE = "convoy_message"  # the key of the message in what Ray Tune carries
+
+
+class TrialWorker(tune.Trainable):
+    """One step is one message of run_trial; the driver says when a trial ends."""
+
+    def setup(self, config: dict[str, Any], data: TrialData) -> None:
+        """Called once an actor; `data` is read from the object store without a copy."""
+        self._data = data
+        self.reset_config(config)
+
+    def reset_config(self, new_config: dict[str, Any]) -> bool:
+        """Take the next trial in the same process."""
+        self._messages: Iterator[Message] = run_trial(Assignment(**new_config), self._data)
+        return True
+
+    def step(self) -> dict[str, Any]:
+        """The next message, as a result of Ray Tune."""
+        return {MESSAGE: next(self._messages)}

@@ -1,0 +1,95 @@
+"""refit: the best hyperparameters, trained on train + val with the same recipe and epochs → model/."""
+
+from __future__ import annotations
+
+import csv
+import io
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from pipeline import artifacts, figures, layout
+from pipeline.config import YamlFile
+from pipeline.data import packed
+from pipeline.data.packed import Packed
+from pipeline.data.recipe import Recipe
+from pipeline.errors import RefitDiverged
+from pipeline.training import program
+from pipeline.training.fit import Diverged, Training
+from pipeline.training.hyperparameters import parse
+from pipeline.training.settings import RefitParams
+
+_TRAINED_ON = ("train", "val")
+
+
+def run(params: RefitParams) -> None:
+    """Train without validation and without stopping early; the channel statistics stay those of the train split."""
+    best = YamlFile(layout.SEARCH / "best.yaml").data
+    recipe = Recipe.from_bytes(artifacts.read_bytes(layout.PROCESSED / "recipe.json"))
+    training = Training(parse(best["family"], best["hyperparameters"]), recipe, seed=params.seed, device=_device())
+    curve = _train(training, _train_and_val(recipe), best["trial_key"])
+    _write(layout.MODEL, training, recipe, best, curve)
+    print(f"refit of {best['trial_key']}: {len(curve)} epochs on train + val, train loss {curve[-1]['train_loss']:.4f}")
+
+
+def _train_and_val(recipe: Recipe) -> Packed:
+    return packed.join([packed.read(layout.PROCESSED / split, recipe.digests[split]) for split in _TRAINED_ON])
+
+
+def _train(training: Training, data: Packed, trial_key: str) -> list[dict[str, float]]:
+    """The metrics of each epoch that are the same in every run, so without the time it took."""
+    try:
+        curve = [metrics.metrics() for metrics in training.fit(data, None)]
+    except Diverged as error:
+        remedy = "choose another refit.seed or search with smaller learning rates"
+        raise RefitDiverged("refit", where=trial_key, why=str(error), remedy=remedy) from error
+    return [{name: value for name, value in metrics.items() if name != "seconds"} for metrics in curve]
+
+
+def _write(folder: Path, training: Training, recipe: Recipe, best: dict[str, Any], curve: list[dict[str, float]]) -> None:
+    network = training.network.cpu().eval()
+    artifacts.write_bytes(folder / "program.pt2", program.export(network, recipe))
+    artifacts.write_bytes(folder / "weights.pt", _weights(network))
+    artifacts.write_json(folder / "model.json", _facts(training, recipe, best))
+    artifacts.write_text(folder / "curves.csv", _csv(curve))
+    lines = {name: [metrics[name] for metrics in curve] for name in curve[0]}
+    artifacts.write_bytes(folder / "learning_curves.png", figures.learning_curves(lines))
+    artifacts.write_manifest(folder)
+
+
+def _weights(network: torch.nn.Module) -> bytes:
+    stream = io.BytesIO()
+    torch.save(network.state_dict(), stream)
+    return stream.getvalue()
+
+
+def _facts(training: Training, recipe: Recipe, best: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "classes": list(recipe.classes),
+        "family": best["family"],
+        "hyperparameters": training.hyperparameters.flat(),
+        "parameters": sum(weight.numel() for weight in training.network.parameters() if weight.requires_grad),
+        "recipe": _of_train_and_val(recipe),
+        "seed": training.seed,
+        "study_id": best["study_id"],
+        "trial_key": best["trial_key"],
+    }
+
+
+def _of_train_and_val(recipe: Recipe) -> dict[str, Any]:
+    """The recipe without counts and digests of the test split, on which nothing that refit writes depends."""
+    known = recipe.model_dump(mode="json")
+    return known | {name: {split: known[name][split] for split in _TRAINED_ON} for name in ("counts", "digests")}
+
+
+def _csv(curve: list[dict[str, float]]) -> str:
+    stream = io.StringIO()
+    writer = csv.writer(stream, lineterminator="\n")
+    writer.writerow(["epoch", *curve[0]])
+    writer.writerows([epoch, *metrics.values()] for epoch, metrics in enumerate(curve, start=1))
+    return stream.getvalue()
+
+
+def _device() -> str:
+    return "cuda" if torch.cuda.is_available() else "cpu"

@@ -1,0 +1,41 @@
+"""register: the model and its test result → MLflow's registry, and results/registration.json."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+from pipeline import artifacts, layout
+from pipeline.tracking.finished import FinishedModel, read_finished
+from pipeline.tracking.registry import Registration, register
+from pipeline.tracking.settings import RegisterParams
+
+
+def run(params: RegisterParams, tracking_uri: str, experiment: str = "convoy") -> None:
+    """Register the model unless it is registered already, write down what came of it, and say what to do next."""
+    model = read_finished(layout.MODEL, layout.EVALUATION)
+    registration = register(model, params.registered_name(model.source), tracking_uri, experiment)
+    artifacts.write_json(layout.REGISTRATION, asdict(registration))
+    print(summary(registration, model))
+
+
+def conclusion() -> str:
+    """What the last run of this stage came to, from the files it wrote."""
+    return summary(Registration(**artifacts.read_json(layout.REGISTRATION)), read_finished(layout.MODEL, layout.EVALUATION))
+
+
+def summary(registration: Registration, model: FinishedModel) -> str:
+    """What a person wants to read at the end of `dvc repro`."""
+    test = model.test
+    low, high, share = test["test_accuracy_low"], test["test_accuracy_high"], test["confidence"]
+    alias = registration.alias
+    title = "champion" if alias == "champion" else "challenger, not champion"
+    return "\n".join(
+        [
+            f"{title}: {registration.name} version {registration.version} ({registration.reason})",
+            f"test accuracy: {registration.test_accuracy:.4f} ({share:.0%} interval {low:.4f}–{high:.4f}, n = {test['n']})",
+            f"tracking: {registration.tracking_uri}",
+            "next:",
+            f"  {registration.pull_command}",
+            f"  convoy predict --model {alias} IMAGE",
+        ]
+    )

@@ -1,0 +1,81 @@
+"""A study as frozen values: what the projection, the stopping rule and the leaderboard read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+from pipeline.training.hyperparameters import Value
+from pipeline.training.metrics import EpochMetrics, direction
+
+State = Literal["running", "interrupted", "completed", "pruned", "diverged", "infeasible", "failed"]
+ENDED: frozenset[State] = frozenset({"completed", "pruned", "diverged", "infeasible", "failed"})
+
+
+@dataclass(frozen=True)
+class TrialRecord:
+    """One trial: its hyperparameters by dotted name, its curve, and how it ended.
+
+    `value` is the study's metric at the last planned epoch, of completed trials only; times are unix seconds;
+    `committed_at` holds one time an epoch.
+    """
+
+    key: str
+    number: int
+    state: State
+    hyperparameters: dict[str, Value]
+    seed: int
+    value: float | None
+    reason: str
+    started_at: float
+    ended_at: float | None
+    epochs: tuple[EpochMetrics, ...]
+    committed_at: tuple[float, ...]
+
+    @property
+    def planned_epochs(self) -> int:
+        """The number of epochs this trial set out to train."""
+        return int(self.hyperparameters["train.epochs"])
+
+
+@dataclass(frozen=True)
+class StudySnapshot:
+    """A whole study at one moment. `study_id` is the digest of `identity`, the digests of all that gives its results meaning."""
+
+    study_id: str
+    created_at: float
+    metric: str
+    identity: dict[str, str]
+    facts: dict[str, str]  # what a person wants to know beside the results: commit, data, space file, budget
+    trials: tuple[TrialRecord, ...]
+    finished: bool
+
+    @property
+    def direction(self) -> str:
+        """"maximize" or "minimize"."""
+        return direction(self.metric)
+
+    def best(self) -> TrialRecord | None:
+        """The completed trial with the best value; the earliest of equals; None before any completed."""
+        return best(self.trials, self.direction)
+
+
+def best(trials: Iterable[TrialRecord], direction: str) -> TrialRecord | None:
+    """The completed trial with the best value; the earliest of equals; None without a completed one."""
+    completed = [trial for trial in trials if trial.state == "completed" and trial.value is not None]
+    sign = 1.0 if direction == "minimize" else -1.0
+    return min(completed, key=lambda trial: (sign * (trial.value or 0.0), trial.number), default=None)
+
+
+@dataclass(frozen=True)
+class StudyRow:
+    """What the database keeps of a study beside its trials; `seconds_used` is the wall time of all searches on it so far."""
+
+    study_id: str
+    created_at: float
+    metric: str
+    identity: dict[str, str]
+    facts: dict[str, str]
+    seconds_used: float
+    finished: bool

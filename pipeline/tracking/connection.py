@@ -1,0 +1,131 @@
+"""How MLflow is reached: quietly, without telemetry, never blocking long, its failures as one kind of error."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pipeline.errors import TrackingUnreachable
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+_ENVIRONMENT = {  # what the user has set stays
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",  # seconds
+    # The client repeats create_run after a lost response and so makes two runs; whoever calls us comes again instead.
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    "GIT_PYTHON_REFRESH": "quiet",
+}
+_NOISY = ("mlflow", "alembic", "mlflow.store.db.utils", "mlflow.tracking.fluent", "mlflow.models.model", "mlflow.pyfunc")
+_VARIABLE = "MLFLOW_TRACKING_URI"
+_SQLITE = "sqlite:///"
+
+
+def connect(uri: str) -> MlflowClient:
+    """A client of the tracking store and registry at `uri`; the first call imports mlflow, which takes seconds."""
+    for name, value in _ENVIRONMENT.items():
+        os.environ.setdefault(name, value)
+    _refuse_an_unwritable_file(uri)
+    from mlflow import MlflowClient
+
+    _silence()
+    return MlflowClient(uri, uri)
+
+
+def experiment_id(client: MlflowClient, name: str, uri: str) -> str:
+    """The id of the experiment, created if missing, restored if deleted; artifacts of a SQLite store go beside its file."""
+    found = client.get_experiment_by_name(name)
+    if found is None:
+        return _create_experiment(client, name, uri)
+    if found.lifecycle_stage == "deleted":
+        client.restore_experiment(found.experiment_id)
+    return str(found.experiment_id)
+
+
+@contextlib.contextmanager
+def reaching(uri: str, left: Callable[[], str] = str) -> Iterator[None]:
+    """Turn every way in which MLflow can be away into TrackingUnreachable; `left()` says what is not sent yet."""
+    try:
+        yield
+    except Exception as error:
+        if not _means_away(error):
+            raise
+        why = "; ".join(part for part in (left(), _first_line(error)) if part)
+        remedy = "start it or correct the address, then repeat the command"
+        raise TrackingUnreachable("MLflow", where=redacted(uri), why=why, remedy=remedy) from error
+
+
+@contextlib.contextmanager
+def acting_on(uri: str) -> Iterator[None]:
+    """Inside, the functions of the module mlflow, and what its clients call beneath, act on this store; afterwards as before."""
+    import mlflow
+
+    before, variable = mlflow.get_tracking_uri(), os.environ.get(_VARIABLE)
+    mlflow.set_tracking_uri(uri)  # writes the variable too
+    try:
+        yield
+    finally:
+        mlflow.set_tracking_uri(before)
+        os.environ.pop(_VARIABLE, None)
+        if variable is not None:
+            os.environ[_VARIABLE] = variable
+
+
+def redacted(uri: str) -> str:
+    """The address without user and password."""
+    return re.sub(r"//[^/@]*@", "//", uri)
+
+
+def _create_experiment(client: MlflowClient, name: str, uri: str) -> str:
+    from mlflow.exceptions import MlflowException
+
+    try:
+        return str(client.create_experiment(name, artifact_location=_artifact_location(uri)))
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_ALREADY_EXISTS":
+            raise
+    return experiment_id(client, name, uri)  # somebody else was faster
+
+
+def _artifact_location(uri: str) -> str | None:
+    file = _sqlite_file(uri)
+    return (file.parent / "mlruns").as_uri() if file else None
+
+
+def _sqlite_file(uri: str) -> Path | None:
+    return Path(uri.removeprefix(_SQLITE)).resolve() if uri.startswith(_SQLITE) else None
+
+
+def _refuse_an_unwritable_file(uri: str) -> None:
+    file = _sqlite_file(uri)
+    if file is None:
+        return
+    folder = next(parent for parent in file.parents if parent.exists())
+    if file.is_dir() or not os.access(file if file.exists() else folder, os.W_OK) or not folder.is_dir():
+        raise OSError(f"cannot write {file}")  # MLflow would retry for minutes
+
+
+def _means_away(error: Exception) -> bool:
+    if isinstance(error, OSError):  # requests.RequestException is one
+        return True
+    kind = type(error)
+    if kind.__module__.startswith("sqlalchemy."):
+        return kind.__name__ in ("OperationalError", "InterfaceError", "DatabaseError", "TimeoutError")
+    return kind.__module__.startswith("mlflow.") and getattr(error, "error_code", "") != "INVALID_PARAMETER_VALUE"
+
+
+def _first_line(error: Exception) -> str:
+    text = redacted(str(error)).strip() or type(error).__name__
+    return text.splitlines()[0][:90]
+
+
+def _silence() -> None:
+    for name in _NOISY:
+        logging.getLogger(name).setLevel(logging.WARNING)

@@ -1,0 +1,83 @@
+"""The projection beside a running search: a thread that makes MLflow equal to the study again and again."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pipeline.errors import TrackingUnreachable
+from pipeline.study.records import StudySnapshot
+
+if TYPE_CHECKING:
+    from pipeline.tracking.project import Projection
+
+_PAUSES = 10  # a pause is at least this many times as long as the pass before it
+_LAST_ATTEMPTS = 2  # the client itself repeats no request
+
+
+@dataclass(frozen=True)
+class Followed:
+    """What the last pass did, or why MLflow is not equal to the study; `passes` counts the successful ones."""
+
+    projection: Projection | None
+    problem: TrackingUnreachable | None
+    passes: int
+
+
+class Follower:
+    """A background thread that calls `snapshot` and projects it; the caller never waits for MLflow before `stop`."""
+
+    def __init__(self, snapshot: Callable[[], StudySnapshot], uri: str, experiment: str, pause_seconds: float) -> None:
+        """`snapshot` is called in the thread and must not share a database connection with the caller."""
+        self._snapshot, self._uri, self._experiment, self._pause = snapshot, uri, experiment, pause_seconds
+        self._stopping = threading.Event()
+        self._projection: Projection | None = None
+        self._problem: TrackingUnreachable | None = None
+        self._bug: BaseException | None = None
+        self._passes = 0
+        self._thread = threading.Thread(target=self._run, name="mlflow-projection", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> Followed:
+        """One last pass, then the end; what was not MLflow being away is raised here."""
+        self._stopping.set()
+        self._thread.join()
+        if self._bug is not None:
+            raise self._bug
+        return Followed(self._projection, self._problem, self._passes)
+
+    def _run(self) -> None:
+        try:
+            pause = self._pause
+            while not self._stopping.wait(pause):
+                pause = max(self._pause, _PAUSES * self._pass())
+            self._last_pass()
+        except BaseException as error:  # it would die unseen with the thread
+            self._bug = error
+
+    def _last_pass(self) -> None:
+        attempts = 1 if self._problem else _LAST_ATTEMPTS
+        for _ in range(attempts):
+            self._pass()
+            if self._problem is None:
+                return
+
+    def _pass(self) -> float:
+        begun = time.monotonic()
+        from pipeline.tracking.project import project
+
+        try:
+            self._projection = project(self._snapshot(), self._uri, self._experiment)
+            self._problem = None
+            self._passes += 1
+        except TrackingUnreachable as problem:
+            self._problem = problem
+        return time.monotonic() - begun
+
+
+def follow(snapshot: Callable[[], StudySnapshot], uri: str, experiment: str, pause_seconds: float = 5.0) -> Follower:
+    """Start projecting in the background, `pause_seconds` from now at the earliest, so out of the way of the first trial."""
+    return Follower(snapshot, uri, experiment, pause_seconds)

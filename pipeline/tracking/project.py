@@ -1,0 +1,142 @@
+"""MLflow as a projection of the study: one function makes MLflow equal to it, again and again.
+
+One parent run a study, one nested run a trial, found again by the tag convoy.trial_key. What is already there is not sent
+again, so a second call changes nothing and a call on an emptied MLflow recreates everything. There is one writer.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import zip_longest
+from typing import TYPE_CHECKING, TypeVar
+
+from pipeline.study.records import StudySnapshot
+from pipeline.tracking.connection import connect, experiment_id, reaching
+from pipeline.tracking.wanted import KIND_TAG, PARENT_TAG, STUDY_TAG, TRIAL_TAG, WantedRun, study_run, trial_run
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities import Run
+
+EPOCHS_TAG = "convoy.epochs"  # how many epochs a run has received; sent behind their metrics
+_KINDS = ("study", "trial")  # a refit run carries the key of its trial too
+_PAGE = 1000  # runs in one page of search_runs
+_METRICS, _PARAMS = 800, 100  # a call of log_batch takes 1,000 items, at most 100 of them params
+
+Item = TypeVar("Item")
+
+
+@dataclass
+class Projection:
+    """What one pass did; nothing created, updated or deleted when MLflow was equal to the study already."""
+
+    experiment_id: str = ""
+    parent_run_id: str = ""
+    created: int = 0
+    updated: int = 0
+    epochs_sent: int = 0
+    ghosts_deleted: int = 0  # second runs of one trial, left by a response that was lost
+    trials_done: int = 0
+    seconds: float = 0.0
+
+
+def project(snapshot: StudySnapshot, uri: str, experiment: str) -> Projection:
+    """Make MLflow equal to the study; raises TrackingUnreachable saying what is left, after which it may be called again."""
+    done = Projection()
+    begun = time.monotonic()
+    with reaching(uri, lambda: f"{len(snapshot.trials) - done.trials_done} of {len(snapshot.trials)} trials left to sync"):
+        _project(snapshot, connect(uri), uri, experiment, done)
+    done.seconds = time.monotonic() - begun
+    return done
+
+
+def _project(snapshot: StudySnapshot, client: MlflowClient, uri: str, experiment: str, done: Projection) -> None:
+    done.experiment_id = experiment_id(client, experiment, uri)
+    present = _present(client, snapshot.study_id, done)
+    done.parent_run_id = _make_equal(client, study_run(snapshot), present, done)
+    for trial in snapshot.trials:
+        wanted = trial_run(snapshot, trial)
+        wanted.tags[PARENT_TAG] = done.parent_run_id
+        _make_equal(client, wanted, present, done)
+        done.trials_done += 1
+
+
+def _present(client: MlflowClient, study_id: str, done: Projection) -> dict[str, Run]:
+    """Key → its run; of several with one key the one that received most stays, the others are deleted."""
+    by_key: defaultdict[str, list[Run]] = defaultdict(list)
+    for run in _runs(client, done.experiment_id, study_id):
+        by_key[run.data.tags[TRIAL_TAG]].append(run)
+    done.ghosts_deleted += sum(len(runs) - 1 for runs in by_key.values())
+    return {key: keep_one(client, runs) for key, runs in by_key.items()}
+
+
+def _runs(client: MlflowClient, experiment: str, study_id: str) -> Iterator[Run]:
+    token: str | None = None
+    while True:
+        page = client.search_runs([experiment], f"tags.`{STUDY_TAG}` = '{study_id}'", max_results=_PAGE, page_token=token)
+        yield from (run for run in page if run.data.tags.get(KIND_TAG) in _KINDS)
+        token = page.token
+        if not token:
+            return
+
+
+def keep_one(client: MlflowClient, runs: Sequence[Run]) -> Run:
+    """The run that received most epochs, the earliest of equals; the others are deleted."""
+    kept, *ghosts = sorted(runs, key=lambda run: (-_epochs_received(run), run.info.start_time, run.info.run_id))
+    for ghost in ghosts:
+        client.delete_run(ghost.info.run_id)
+    return kept
+
+
+def _make_equal(client: MlflowClient, wanted: WantedRun, present: dict[str, Run], done: Projection) -> str:
+    run = present.get(wanted.key)
+    if run is None:
+        run = client.create_run(done.experiment_id, wanted.started, wanted.tags)
+        done.created += 1
+    sent = _send_what_is_missing(client, run, wanted, done)
+    closed = _set_status(client, run, wanted)
+    done.updated += sent or closed
+    return str(run.info.run_id)
+
+
+def _send_what_is_missing(client: MlflowClient, run: Run, wanted: WantedRun, done: Projection) -> bool:
+    from mlflow.entities import Metric, Param, RunTag
+
+    missing = wanted.epochs[_epochs_received(run) :]
+    metrics = [Metric(point.name, point.value, point.timestamp, point.step) for epoch in missing for point in epoch]
+    params = [Param(name, value) for name, value in wanted.params.items() if name not in run.data.params]
+    tags = [RunTag(name, value) for name, value in _tags(wanted).items() if run.data.tags.get(name) != value]
+    if not (metrics or params or tags):
+        return False
+    pieces = zip_longest(_pieces(metrics, _METRICS), _pieces(params, _PARAMS), fillvalue=())
+    *full, last = list(pieces) or [((), ())]
+    for metric_piece, param_piece in full:
+        client.log_batch(run.info.run_id, metric_piece, param_piece, synchronous=True)
+    client.log_batch(run.info.run_id, *last, tags, synchronous=True)  # MLflow stores tags last: they are never ahead
+    done.epochs_sent += len(missing)
+    return True
+
+
+def _tags(wanted: WantedRun) -> dict[str, str]:
+    return {**wanted.tags, EPOCHS_TAG: str(len(wanted.epochs))} if wanted.epochs else wanted.tags
+
+
+def _set_status(client: MlflowClient, run: Run, wanted: WantedRun) -> bool:
+    if run.info.status == wanted.status:
+        return False
+    if wanted.status == "RUNNING":
+        client.update_run(run.info.run_id, status=wanted.status)
+    else:
+        client.set_terminated(run.info.run_id, wanted.status, wanted.ended)
+    return True
+
+
+def _epochs_received(run: Run) -> int:
+    return int(run.data.tags.get(EPOCHS_TAG, 0))
+
+
+def _pieces(items: Sequence[Item], size: int) -> list[Sequence[Item]]:
+    return [items[start : start + size] for start in range(0, len(items), size)]

@@ -1,0 +1,160 @@
+"""The registered model: logged once, one version a model, an alias that never moves to a worse one."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from dataclasses import dataclass
+from importlib.metadata import version as installed_version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pipeline.tracking.champion import Alias, Standing, classes_digest, decide
+from pipeline.tracking.connection import acting_on, connect, experiment_id, reaching, redacted
+from pipeline.tracking.finished import FinishedModel
+from pipeline.tracking.refit_run import MODEL_TAG, log_refit
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities.model_registry import ModelVersion
+    from mlflow.models import ModelSignature
+
+_CODE = Path(__file__).with_name("served_model.py")
+_REQUIREMENTS = ("mlflow", "numpy", "pandas", "torch")  # what served_model.py imports
+_ACCURACY, _TEST, _CLASSES = "convoy.test_accuracy", "convoy.test_digest", "convoy.classes_digest"
+_REASON = "convoy.alias_reason"
+_AWAIT_SECONDS = 60
+
+
+@dataclass(frozen=True)
+class Registration:
+    """What came of registering a model; `tracking_uri` is without credentials."""
+
+    name: str
+    version: str
+    alias: Alias
+    reason: str
+    test_accuracy: float
+    run_id: str
+    tracking_uri: str
+    pull_command: str  # `convoy pull …` that fetches this version
+
+
+def register(model: FinishedModel, name: str, uri: str, experiment: str) -> Registration:
+    """Log the refit run, register the model under `name` unless it is there already, and set the alias it deserves.
+
+    Raises TrackingUnreachable; nothing is lost then and the same call completes what is missing.
+    """
+    with reaching(uri):
+        client = connect(uri)
+        run_id = log_refit(client, experiment_id(client, experiment, uri), model)
+        version = _find_version(client, name, run_id, model.digest) or _create_version(client, name, run_id, model, uri)
+        alias, reason = _set_alias(client, name, version)
+        command = _pull_command(client, name, alias)
+    accuracy = float(model.test["test_accuracy"])
+    return Registration(name, str(version.version), alias, reason, accuracy, run_id, redacted(uri), command)
+
+
+def _find_version(client: MlflowClient, name: str, run_id: str, digest: str) -> ModelVersion | None:
+    versions = client.search_model_versions(f"name = '{name}' AND tags.`{MODEL_TAG}` = '{digest}'")
+    same = [version for version in versions if version.run_id == run_id]
+    return min(same, key=lambda version: int(version.version), default=None)
+
+
+def _create_version(client: MlflowClient, name: str, run_id: str, model: FinishedModel, uri: str) -> ModelVersion:
+    tags = {
+        MODEL_TAG: model.digest,
+        _ACCURACY: repr(float(model.test["test_accuracy"])),
+        _TEST: str(model.test["test_digest"]),
+        _CLASSES: classes_digest(model.classes),
+        **{name: str(value) for name, value in model.facts["hyperparameters"].items()},
+    }
+    _ensure_registered_name(client, name)
+    with acting_on(uri):
+        model_id = _log_model(model, run_id)
+        source = f"models:/{model_id}"
+        return client.create_model_version(name, source, run_id, tags, await_creation_for=_AWAIT_SECONDS, model_id=model_id)
+
+
+def _log_model(model: FinishedModel, run_id: str) -> str:
+    """The id under which MLflow keeps the model with the run."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=".*type hint")  # MLflow says it about classes of its own when it is imported
+        import mlflow.pyfunc
+    with mlflow.start_run(run_id=run_id):
+        logged = mlflow.pyfunc.log_model(
+            name="model",
+            python_model=str(_CODE),
+            artifacts={"model": str(model.folder)},
+            pip_requirements=requirements(),
+            signature=_signature(model),
+            input_example=_example(model),
+        )
+    return str(logged.model_id)
+
+
+def _ensure_registered_name(client: MlflowClient, name: str) -> None:
+    from mlflow.exceptions import MlflowException
+
+    try:
+        client.create_registered_model(name)
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_ALREADY_EXISTS":
+            raise
+
+
+def requirements() -> list[str]:
+    """Exact versions of what the served model imports, without local labels such as +cpu, which no index knows."""
+    return [f"{name}=={re.sub(r'[+].*', '', installed_version(name))}" for name in _REQUIREMENTS]
+
+
+def _signature(model: FinishedModel) -> ModelSignature:
+    import numpy as np
+    from mlflow.models import ModelSignature
+    from mlflow.types import ColSpec, Schema, TensorSpec
+
+    columns: list[ColSpec | TensorSpec] = [
+        ColSpec("string", "label"),
+        *(ColSpec("double", f"p_{name}") for name in model.classes),
+    ]
+    images = TensorSpec(np.dtype(np.uint8), (-1, -1, -1, -1))
+    return ModelSignature(inputs=Schema([images]), outputs=Schema(columns))
+
+
+def _example(model: FinishedModel) -> Any:
+    import numpy as np
+
+    recipe = model.facts["recipe"]
+    side = int(recipe["image_size"])
+    return np.zeros((2, int(recipe["channels"]), side, side), dtype=np.uint8)
+
+
+def _standing(version: ModelVersion) -> Standing:
+    tags = version.tags
+    return Standing(str(version.version), float(tags.get(_ACCURACY, 0.0)), tags.get(_TEST, ""), tags.get(_CLASSES, ""))
+
+
+def _set_alias(client: MlflowClient, name: str, version: ModelVersion) -> tuple[Alias, str]:
+    candidate, present = _standing(version), _champion(client, name)
+    alias, reason = decide(candidate, present)
+    if present is not None and present.version == candidate.version:
+        return alias, version.tags.get(_REASON, reason)
+    if alias == "champion" and present is not None:
+        client.set_model_version_tag(name, candidate.version, "convoy.previous_champion", present.version)
+    client.set_model_version_tag(name, candidate.version, _REASON, reason)
+    client.set_registered_model_alias(name, alias, candidate.version)
+    if alias == "champion" and client.get_registered_model(name).aliases.get("challenger") == candidate.version:
+        client.delete_registered_model_alias(name, "challenger")
+    return alias, reason
+
+
+def _champion(client: MlflowClient, name: str) -> Standing | None:
+    aliases = client.get_registered_model(name).aliases
+    return _standing(client.get_model_version_by_alias(name, "champion")) if "champion" in aliases else None
+
+
+def _pull_command(client: MlflowClient, name: str, alias: Alias) -> str:
+    """With --name and --alias only where they are needed; the folder is called like the alias."""
+    names = [f"--name '{name}'"] if len(client.search_registered_models(max_results=2)) > 1 else []
+    aliases = [] if alias == "champion" else [f"--alias {alias}"]
+    return " ".join(["convoy pull", *names, *aliases, alias])

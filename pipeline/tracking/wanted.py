@@ -1,0 +1,127 @@
+"""The runs that MLflow should show for a study, as values: computed from the snapshot alone."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import Literal
+
+from pipeline.study.records import State, StudySnapshot, TrialRecord
+
+KIND_TAG, TRIAL_TAG, STUDY_TAG = "convoy.kind", "convoy.trial_key", "convoy.study_id"
+STATE_TAG, REASON_TAG = "convoy.state", "convoy.reason"
+COMMIT_TAG, NOTE_TAG = "mlflow.source.git.commit", "mlflow.note.content"
+NAME_TAG, PARENT_TAG = "mlflow.runName", "mlflow.parentRunId"
+
+Status = Literal["RUNNING", "FINISHED", "FAILED", "KILLED"]
+_STATUS: dict[State, Status] = {
+    "running": "RUNNING",
+    "completed": "FINISHED",
+    "pruned": "FINISHED",
+    "diverged": "FAILED",
+    "infeasible": "FAILED",
+    "failed": "FAILED",
+    "interrupted": "KILLED",
+}
+_LONGEST_TAG = 5000  # characters; MLflow refuses more on some stores
+
+
+@dataclass(frozen=True)
+class Point:
+    """One value of a metric; `step` is the epoch, `timestamp` unix milliseconds of its commit, so sent twice it is one point."""
+
+    name: str
+    value: float
+    timestamp: int
+    step: int
+
+
+@dataclass(frozen=True)
+class WantedRun:
+    """One run as it should be; times are unix milliseconds, `epochs` holds the points of each epoch."""
+
+    key: str
+    started: int
+    ended: int | None
+    status: Status
+    tags: dict[str, str]
+    params: dict[str, str] = field(default_factory=dict)
+    epochs: tuple[tuple[Point, ...], ...] = ()
+
+
+def study_run(snapshot: StudySnapshot) -> WantedRun:
+    """The parent run of the study."""
+    best = snapshot.best()
+    tags = _common(snapshot, "study", snapshot.study_id)
+    tags[NAME_TAG] = f"study {snapshot.study_id[:8]}"
+    tags[NOTE_TAG] = _note(snapshot)
+    if best is not None:
+        tags |= {"convoy.best_trial_key": best.key, f"convoy.best_{snapshot.metric}": f"{best.value:.6g}"}
+    started = _milliseconds(snapshot.created_at)
+    status = _study_status(snapshot)
+    return WantedRun(snapshot.study_id, started, None if status == "RUNNING" else _last_change(snapshot), status, tags)
+
+
+def trial_run(snapshot: StudySnapshot, trial: TrialRecord) -> WantedRun:
+    """The run of one trial, without the tag that nests it under its parent."""
+    tags = _common(snapshot, "trial", trial.key)
+    tags |= {NAME_TAG: f"trial {trial.number:04d}", STATE_TAG: trial.state, "convoy.seed": str(trial.seed)}
+    if trial.reason:
+        tags[REASON_TAG] = trial.reason[:_LONGEST_TAG]
+    started = _milliseconds(trial.started_at)
+    return WantedRun(
+        key=trial.key,
+        started=started,
+        ended=None if trial.state == "running" else _milliseconds(_ended_at(trial)),
+        status=_STATUS[trial.state],
+        tags=tags,
+        params={name: str(value) for name, value in trial.hyperparameters.items()},
+        epochs=_points(trial),
+    )
+
+
+def _common(snapshot: StudySnapshot, kind: str, key: str) -> dict[str, str]:
+    tags = {
+        KIND_TAG: kind,
+        TRIAL_TAG: key,
+        STUDY_TAG: snapshot.study_id,
+        "convoy.data_digest": snapshot.identity.get("data", ""),
+        "convoy.space_digest": snapshot.identity.get("space", ""),
+        COMMIT_TAG: snapshot.facts.get("commit", ""),
+    }
+    return {name: value for name, value in tags.items() if value}
+
+
+def _note(snapshot: StudySnapshot) -> str:
+    lines = [f"- {name}: {value}" for name, value in sorted(snapshot.facts.items())]
+    return "\n".join(lines)[:_LONGEST_TAG]
+
+
+def _study_status(snapshot: StudySnapshot) -> Status:
+    if snapshot.finished:
+        return "FINISHED"
+    states = {trial.state for trial in snapshot.trials}
+    return "KILLED" if "interrupted" in states and "running" not in states else "RUNNING"
+
+
+def _last_change(snapshot: StudySnapshot) -> int:
+    return max([_milliseconds(_ended_at(trial)) for trial in snapshot.trials], default=_milliseconds(snapshot.created_at))
+
+
+def _ended_at(trial: TrialRecord) -> float:
+    return trial.ended_at or max(trial.committed_at, default=trial.started_at)
+
+
+def _points(trial: TrialRecord) -> tuple[tuple[Point, ...], ...]:
+    return tuple(
+        tuple(
+            Point(name, value, _milliseconds(committed_at), epoch.epoch)
+            for name, value in epoch.metrics().items()
+            if math.isfinite(value)  # MLflow would show infinity as 1.8e308
+        )
+        for epoch, committed_at in zip(trial.epochs, trial.committed_at, strict=True)
+    )
+
+
+def _milliseconds(unix_seconds: float) -> int:
+    return int(unix_seconds * 1000)

@@ -1,0 +1,82 @@
+"""A network measured on labelled images: loss, probabilities, confusion matrix, and the scores that follow from it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import nn
+
+from pipeline.training.loss import cross_entropy, probabilities
+
+LARGEST_BATCH = 1024
+# Pixels of one channel at a time: on a CPU what its cache holds with the feature maps (as fast as it gets, measured),
+# elsewhere what keeps the feature maps of large images from filling the memory.
+_PIXELS_AT_A_TIME = {"cpu": 2**17, "cuda": 2**21}
+
+
+@dataclass(frozen=True, eq=False)
+class Evaluation:
+    """loss: mean cross-entropy; probabilities: float32 N×n in the order of the images; confusion: int64 n×n, true × predicted."""
+
+    loss: float
+    probabilities: npt.NDArray[np.float32]
+    confusion: npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class Scores:
+    """Shares 0–1; precision, recall, f1: one for each class, 0 where it is undefined; the macro values are their plain means."""
+
+    accuracy: float
+    precision: npt.NDArray[np.float64]
+    recall: npt.NDArray[np.float64]
+    f1: npt.NDArray[np.float64]
+    precision_macro: float
+    recall_macro: float
+    f1_macro: float
+
+
+def evaluate(
+    network: nn.Module, standardize: nn.Module, images: torch.Tensor, labels: torch.Tensor, batch_size: int = LARGEST_BATCH
+) -> Evaluation:
+    """The network, left in evaluation mode, on uint8 N×C×S×S and int64 N; fewer than `batch_size` at a time if they are large."""
+    network.eval()
+    device = next(network.parameters()).device
+    batch_size = max(1, min(batch_size, _PIXELS_AT_A_TIME[device.type] // images[0, 0].numel()))
+    with torch.inference_mode():
+        parts = [network(standardize(batch.to(device))) for batch in torch.split(images, batch_size)]
+        logits, labels = torch.cat(parts).float(), labels.to(device)
+        found = probabilities(logits)
+        return Evaluation(
+            loss=float(cross_entropy(logits, labels)),
+            probabilities=found.cpu().numpy(),
+            confusion=_confusion(labels, found).cpu().numpy(),
+        )
+
+
+def scores(confusion: npt.NDArray[np.int64]) -> Scores:
+    """Accuracy, and precision, recall and F1 by class, from a confusion matrix (true × predicted)."""
+    hits = confusion.diagonal().astype(np.float64)
+    actual, predicted = confusion.sum(1), confusion.sum(0)
+    precision, recall, f1 = _share(hits, predicted), _share(hits, actual), _share(2 * hits, actual + predicted)
+    return Scores(
+        accuracy=float(hits.sum() / max(1, confusion.sum())),
+        precision=precision,
+        recall=recall,
+        f1=f1,
+        precision_macro=float(precision.mean()),
+        recall_macro=float(recall.mean()),
+        f1_macro=float(f1.mean()),
+    )
+
+
+def _confusion(labels: torch.Tensor, found: torch.Tensor) -> torch.Tensor:
+    classes = found.shape[1]
+    return torch.bincount(labels * classes + found.argmax(1), minlength=classes**2).view(classes, classes)
+
+
+def _share(part: npt.NDArray[np.float64], whole: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
+    return np.divide(part, whole, out=np.zeros_like(part), where=whole > 0)

@@ -1,0 +1,150 @@
+"""The training loop: one network, trained epoch by epoch, that can stop after any of them and go on elsewhere."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import time
+from collections.abc import Iterator
+
+import torch
+
+from pipeline.data.augment import augment
+from pipeline.data.batches import batches
+from pipeline.data.packed import Packed
+from pipeline.data.prepare import Standardize
+from pipeline.data.recipe import Recipe
+from pipeline.data.seeds import generator
+from pipeline.models.blocks import build
+from pipeline.training.checkpoint import Checkpoint
+from pipeline.training.evaluation import evaluate, scores
+from pipeline.training.hyperparameters import Hyperparameters
+from pipeline.training.loss import cross_entropy
+from pipeline.training.metrics import METRICS, EpochMetrics
+from pipeline.training.optimizer import learning_rate, optimizer
+from pipeline.training.tensors import tensors
+
+_NOTHING_MEASURED: dict[str, float | None] = dict.fromkeys(METRICS[1:])
+
+
+class Diverged(Exception):
+    """A loss became NaN or infinite, at this step of this epoch (both from 1); step None: weights or val loss, after the last."""
+
+    def __init__(self, epoch: int, step: int | None) -> None:
+        super().__init__(epoch, step)
+        self.epoch, self.step = epoch, step
+
+    def __str__(self) -> str:
+        return f"diverged in epoch {self.epoch} " + (f"at step {self.step}" if self.step else "after its last step")
+
+
+class Training:
+    """A network, its optimizer, and the metrics of the epochs that it has been trained.
+
+    The first weights depend on `seed` alone; order, augmentation and dropout of an epoch on (`seed`, epoch) alone. On the
+    same device with the same number of threads, a training resumed from a checkpoint ends bit-identical to an unbroken one.
+    """
+
+    def __init__(
+        self,
+        hyperparameters: Hyperparameters,
+        recipe: Recipe,
+        *,
+        seed: int,
+        device: torch.device | str = "cpu",
+        checkpoint: bytes | None = None,
+    ) -> None:
+        """A new training, or the one whose `checkpoint` is given; raises DoesNotFit."""
+        self.hyperparameters, self.seed, self.device = hyperparameters, seed, torch.device(device)
+        self.standardize = Standardize.of(recipe).to(self.device)
+        with self._randomness("weights"):
+            network = build(hyperparameters.layers(len(recipe.classes)), recipe.shape)
+        self.network: torch.nn.Module = network.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.optimizer = optimizer(self.network, hyperparameters.train)
+        self.history: list[EpochMetrics] = []
+        if checkpoint is not None:
+            self._restore(Checkpoint.from_bytes(checkpoint, self.device))
+
+    def checkpoint(self) -> bytes:
+        """The state after the last finished epoch, for `checkpoint=` of a Training with the same other arguments."""
+        return Checkpoint(self.network.state_dict(), self.optimizer.state_dict(), tuple(self.history)).to_bytes()
+
+    def fit(self, train: Packed, val: Packed | None) -> Iterator[EpochMetrics]:
+        """Train the epochs that are left of the plan and yield the metrics of each; without `val`, the train loss only.
+
+        Raises Diverged at the step whose loss is not finite. The arrays are read and never written.
+        """
+        train_set = tensors(train, self.device)
+        val_set = tensors(val, self.device) if val is not None else None
+        for epoch in range(len(self.history) + 1, self.hyperparameters.train.epochs + 1):
+            started = time.perf_counter()
+            train_loss = self._train(epoch, *train_set)
+            measured = self._validate(epoch, *val_set) if val_set is not None else _NOTHING_MEASURED
+            self.history.append(EpochMetrics(epoch, train_loss, **measured, seconds=time.perf_counter() - started))
+            yield self.history[-1]
+
+    def _train(self, epoch: int, images: torch.Tensor, labels: torch.Tensor) -> float:
+        """One epoch; the mean of its losses, a sample each."""
+        train = self.hyperparameters.train
+        order = list(batches(len(labels), train.batch_size, self.seed, epoch))
+        changes = generator("augment", self.seed, epoch, device=self.device)
+        unread = 1 if self.device.type == "cuda" else 0  # a GPU computes one step while the loss before it is awaited
+        losses: list[torch.Tensor] = []
+        self.network.train()
+        with self._randomness("dropout", epoch), torch.backends.cudnn.flags(enabled=True, deterministic=True):
+            for step, rows in enumerate(order, start=1):
+                self._set_learning_rate(learning_rate(train, (epoch - 1) * len(order) + step - 1, train.epochs * len(order)))
+                rows = rows.to(images.device)
+                losses.append(self._step(images[rows], labels[rows], changes))
+                if step > unread:
+                    _require_finite(losses[step - 1 - unread].item(), epoch, step - unread)
+        _require_finite(losses[-1].item(), epoch, len(order))
+        _require_finite(torch.nn.utils.get_total_norm(self.network.parameters()).item(), epoch, None)
+        sizes = torch.tensor([float(len(rows)) for rows in order])
+        return float(torch.stack(losses).cpu() @ sizes / sizes.sum())
+
+    def _step(self, images: torch.Tensor, labels: torch.Tensor, changes: torch.Generator) -> torch.Tensor:
+        """The loss of one batch, after the weights were moved to lower it."""
+        batch = self.standardize(images.to(self.device, non_blocking=True))
+        batch = augment(batch, self.hyperparameters.augment, changes).contiguous(memory_format=torch.channels_last)
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.device.type == "cuda"):
+            logits = self.network(batch)
+        loss = cross_entropy(logits.float(), labels.to(self.device), self.hyperparameters.train.label_smoothing)
+        self.optimizer.zero_grad(set_to_none=True)
+        torch.autograd.backward(loss)
+        self.optimizer.step()
+        return loss.detach()
+
+    def _validate(self, epoch: int, images: torch.Tensor, labels: torch.Tensor) -> dict[str, float | None]:
+        """Metric name → value."""
+        found = evaluate(self.network, self.standardize, images, labels)
+        _require_finite(found.loss, epoch, None)
+        score = scores(found.confusion)
+        return {
+            "val_loss": found.loss,
+            "val_accuracy": score.accuracy,
+            "val_precision_macro": score.precision_macro,
+            "val_recall_macro": score.recall_macro,
+            "val_f1_macro": score.f1_macro,
+        }
+
+    def _set_learning_rate(self, rate: float) -> None:
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+
+    def _restore(self, checkpoint: Checkpoint) -> None:
+        self.network.load_state_dict(checkpoint.network)
+        self.optimizer.load_state_dict(checkpoint.optimizer)
+        self.history = list(checkpoint.history)
+
+    @contextlib.contextmanager
+    def _randomness(self, *purpose: int | str) -> Iterator[None]:
+        """Inside, torch's global generators follow from `purpose` and the seed; afterwards they are as they were before."""
+        with torch.random.fork_rng([self.device] if self.device.type == "cuda" else []):
+            torch.manual_seed(generator(*purpose, self.seed).initial_seed())
+            yield
+
+
+def _require_finite(value: float, epoch: int, step: int | None) -> None:
+    if not math.isfinite(value):
+        raise Diverged(epoch, step)

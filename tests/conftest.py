@@ -1,0 +1,57 @@
+"""Real things that several tests share: an MLflow database whose schema is made once and copied."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")  # before anything imports mlflow
+
+
+@pytest.fixture(scope="session")
+def migrated_mlflow(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An empty MLflow database; creating its schema takes seconds."""
+    from pipeline.tracking.connection import connect
+
+    file = tmp_path_factory.mktemp("mlflow") / "mlflow.db"
+    client = connect(f"sqlite:///{file}")
+    client.search_experiments()
+    return file
+
+
+@pytest.fixture
+def mlflow_uri(migrated_mlflow: Path, tmp_path: Path) -> str:
+    """The address of an empty MLflow store of this test's own."""
+    folder = tmp_path / "mlflow"
+    folder.mkdir()
+    shutil.copy(migrated_mlflow, folder / "mlflow.db")
+    return f"sqlite:///{folder / 'mlflow.db'}"
+
+
+@pytest.fixture(scope="session")
+def finished_project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project folder of three small classes in which preprocess, search, refit and evaluate have run; do not change it."""
+    from pipeline.stages import evaluate, refit
+    from pipeline.training.settings import EvaluateParams, RefitParams
+    from tests.projects import write_processed, write_winner
+
+    folder = tmp_path_factory.mktemp("project")
+    with contextlib.chdir(folder):
+        write_processed(folder)
+        write_winner(folder)
+        refit.run(RefitParams())
+        evaluate.run(EvaluateParams())
+    return folder
+
+
+@pytest.fixture
+def project(finished_project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of the finished project, as working directory."""
+    folder = tmp_path / "project"
+    shutil.copytree(finished_project, folder)
+    monkeypatch.chdir(folder)
+    return folder

@@ -1,0 +1,101 @@
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import optuna
+import pytest
+from optuna.samplers import RandomSampler, TPESampler
+from optuna.trial import TrialState
+
+from pipeline.errors import UnknownName
+from pipeline.search.samplers import sampler
+
+Toy = Callable[[optuna.Trial], tuple[bool, float]]
+
+
+def too_deep(trial: optuna.Trial) -> tuple[bool, float]:
+    """Deeper is better, but a feature map vanishes from 5 layers on."""
+    depth, kernel = trial.suggest_int("depth", 1, 8), trial.suggest_categorical("kernel", [3, 5, 7])
+    return depth < 5, depth / 4 + kernel / 100
+
+
+def diverges(trial: optuna.Trial) -> tuple[bool, float]:
+    """Best at a learning rate of 0.01, NaN from 0.1 on."""
+    rate, momentum = trial.suggest_float("rate", 1e-4, 1, log=True), trial.suggest_float("momentum", 0, 1)
+    return rate < 0.1, -((momentum - 0.8) ** 2) - abs(math.log10(rate) + 2) / 5
+
+
+def run(
+    study: optuna.Study, toy: Toy, name: str, count: int, seed: int = 0, bad_state: TrialState = TrialState.PRUNED
+) -> list[bool]:
+    """Ask and tell until `count` trials exist; True for each new trial that fell into the bad region."""
+    fell = []
+    for number in range(len(study.get_trials(deepcopy=False)), count):
+        study.sampler = sampler(name, seed, number)
+        trial = study.ask()
+        good, value = toy(trial)
+        fell.append(not good)
+        if good:
+            study.tell(trial, value)
+            continue
+        if bad_state is TrialState.PRUNED:
+            trial.set_constraint("feasible", 1.0)
+        study.tell(trial, state=bad_state)
+    return fell
+
+
+def suggestions(study: optuna.Study) -> list[dict[str, object]]:
+    return [trial.params for trial in study.get_trials(deepcopy=False)]
+
+
+@pytest.fixture(autouse=True)
+def quiet() -> Iterator[None]:
+    before = optuna.logging.get_verbosity()
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    yield
+    optuna.logging.set_verbosity(before)
+
+
+@pytest.mark.parametrize(("name", "kind"), [("tpe", TPESampler), ("random", RandomSampler)])
+def test_samplers_are_found_by_name(name: str, kind: type) -> None:
+    assert isinstance(sampler(name, seed=0, number=0), kind)
+
+
+def test_an_unknown_sampler_is_refused_with_the_names_there_are() -> None:
+    with pytest.raises(UnknownName, match=r"'cma-es' does not exist — choose from random, tpe"):
+        sampler("cma-es", seed=0, number=0)
+
+
+@pytest.mark.parametrize("toy", [too_deep, diverges])
+@pytest.mark.parametrize("seed", [0, 1])
+def test_tpe_leaves_a_region_whose_trials_end_pruned_with_a_constraint(toy: Toy, seed: int) -> None:
+    fell = run(optuna.create_study(direction="maximize"), toy, "tpe", 200, seed)
+    assert sum(fell[-100:]) < 15
+
+
+def test_tpe_stays_in_a_region_whose_trials_end_failed() -> None:
+    fell = run(optuna.create_study(direction="maximize"), too_deep, "tpe", 200, bad_state=TrialState.FAIL)
+    assert sum(fell[-100:]) > 50
+
+
+@pytest.mark.parametrize("name", ["tpe", "random"])
+def test_a_restarted_study_continues_as_an_unbroken_one(name: str, tmp_path: Path) -> None:
+    unbroken = optuna.create_study(direction="maximize")
+    run(unbroken, diverges, name, 30)
+    storage = f"sqlite:///{tmp_path / 'study.db'}"
+    run(optuna.create_study(direction="maximize", study_name="toy", storage=storage), diverges, name, 17)
+    restarted = optuna.load_study(study_name="toy", storage=storage)
+    run(restarted, diverges, name, 30)
+    assert suggestions(restarted) == suggestions(unbroken)
+
+
+@pytest.mark.parametrize("name", ["tpe", "random"])
+def test_seed_and_trial_number_both_change_what_is_suggested(name: str) -> None:
+    def first(seed: int, number: int) -> float:
+        study = optuna.create_study(sampler=sampler(name, seed, number))
+        return study.ask().suggest_float("x", 0, 1)
+
+    assert first(0, 0) == first(0, 0)
+    assert len({first(seed, number) for seed in range(4) for number in range(4)}) == 16

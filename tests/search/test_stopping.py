@@ -1,0 +1,92 @@
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from pipeline.errors import UnknownName
+from pipeline.search.stopping import Asha, Curve, NoStopping, decide, share, stopping
+
+NAN = math.nan
+
+
+def flat(planned_epochs: int, epochs: int, value: float) -> Curve:
+    return Curve(planned_epochs, (value,) * epochs)
+
+
+# (what is shown, the trial asked about, the other trials, direction, is it stopped?)
+TABLE = [
+    ("worst of three on the first rung", flat(9, 1, 0.1), [flat(9, 9, 0.8), flat(9, 9, 0.9)], "maximize", True),
+    ("best of three on the first rung", flat(9, 1, 0.95), [flat(9, 9, 0.8), flat(9, 9, 0.9)], "maximize", False),
+    ("second of three, only one goes on", flat(9, 1, 0.85), [flat(9, 9, 0.8), flat(9, 9, 0.9)], "maximize", True),
+    ("second of six, two go on", flat(9, 1, 0.85), [flat(9, 9, v) for v in (0.9, 0.8, 0.7, 0.6, 0.5)], "maximize", False),
+    ("third of six", flat(9, 1, 0.75), [flat(9, 9, v) for v in (0.9, 0.8, 0.7, 0.6, 0.5)], "maximize", True),
+    ("a low loss is good", flat(9, 1, 0.1), [flat(9, 9, 0.8), flat(9, 9, 0.9)], "minimize", False),
+    ("a high loss is bad", flat(9, 1, 1.1), [flat(9, 9, 0.8), flat(9, 9, 0.9)], "minimize", True),
+    ("fewer than three on the rung", flat(9, 1, 0.1), [flat(9, 9, 0.9)], "maximize", False),
+    ("others have not come as far", flat(9, 3, 0.1), [flat(9, 2, 0.8), flat(9, 2, 0.9)], "maximize", False),
+    ("between rungs", flat(9, 2, 0.1), [flat(9, 9, 0.8), flat(9, 9, 0.9)], "maximize", False),
+    ("before the first rung", flat(90, 9, 0.1), [flat(9, 9, 0.8), flat(9, 9, 0.9)], "maximize", False),
+    ("second rung", flat(9, 3, 0.1), [flat(9, 9, 0.8), flat(9, 9, 0.9)], "maximize", True),
+    ("after the last rung", flat(9, 8, 0.1), [flat(9, 9, 0.8), flat(9, 9, 0.9)], "maximize", False),
+    ("finished", flat(9, 9, 0.1), [flat(9, 9, 0.8), flat(9, 9, 0.9)], "maximize", False),
+    ("one epoch planned", flat(1, 1, 0.1), [flat(1, 1, 0.8), flat(1, 1, 0.9)], "maximize", False),
+    ("no epoch yet", flat(9, 0, 0.1), [flat(9, 9, 0.8), flat(9, 9, 0.9)], "maximize", False),
+    ("equal values go on together", flat(9, 1, 0.9), [flat(9, 9, 0.9), flat(9, 9, 0.9)], "maximize", False),
+    ("NaN is worst when it should be high", flat(9, 1, NAN), [flat(9, 9, 0.1), flat(9, 9, 0.2)], "maximize", True),
+    ("NaN is worst when it should be low", flat(9, 1, NAN), [flat(9, 9, 8.0), flat(9, 9, 9.0)], "minimize", True),
+    ("infinity is worst when it should be high", flat(9, 1, math.inf), [flat(9, 9, 0.1), flat(9, 9, 0.2)], "maximize", True),
+    ("NaN of others does not hide the good", flat(9, 1, 0.5), [flat(9, 1, NAN), flat(9, 1, NAN)], "maximize", False),
+    ("rungs round up: 10 planned is judged at 2", flat(10, 2, 0.1), [flat(9, 9, 0.8), flat(9, 9, 0.9)], "maximize", True),
+    ("rungs round up: 10 planned is not judged at 1", flat(10, 1, 0.1), [flat(9, 9, 0.8), flat(9, 9, 0.9)], "maximize", False),
+    # Both compared with what the others had at the same share, not at the same epoch.
+    ("equal shares: epoch 1 of 3 against 30 of 90", flat(3, 1, 0.5), [Curve(90, (0.9,) * 29 + (0.4,))] * 2, "maximize", False),
+    ("equal shares: epoch 30 of 90 against 1 of 3", flat(90, 30, 0.5), [Curve(3, (0.6, 0.1))] * 2, "maximize", True),
+    ("equal shares: epoch 10 of 90 against 1 of 9", flat(90, 10, 0.5), [Curve(9, (0.6, 0.1))] * 2, "maximize", True),
+    ("one epoch on both rungs counts as the further", flat(2, 1, 0.5), [Curve(90, (0.1,) * 29 + (0.9,))] * 2, "maximize", True),
+]
+
+
+@pytest.mark.parametrize(("asked", "others", "direction", "stopped"), [row[1:] for row in TABLE], ids=[row[0] for row in TABLE])
+def test_asha_decides_by_equal_shares_of_each_plan(asked: Curve, others: list[Curve], direction: str, stopped: bool) -> None:
+    curves = {"asked": asked} | {f"other-{index}": curve for index, curve in enumerate(others)}
+    assert decide(Asha(), curves, "asked", direction) is stopped
+
+
+def test_grace_keeps_a_trial_until_min_epochs() -> None:
+    curves = {"a": flat(9, 1, 0.1), "b": flat(9, 9, 0.8), "c": flat(9, 9, 0.9)}
+    assert decide(Asha(min_epochs=1), curves, "a", "maximize")
+    assert not decide(Asha(min_epochs=2), curves, "a", "maximize")
+
+
+def test_a_decision_does_not_depend_on_the_order_of_the_trials() -> None:
+    curves = {str(index): flat(9, 3, index / 10) for index in range(9)}
+    stopped = {key for key in curves if decide(Asha(), curves, key, "maximize")}
+    backwards = dict(reversed(curves.items()))
+    assert stopped == {key for key in backwards if decide(Asha(), backwards, key, "maximize")} == set("012345")
+
+
+def test_the_rule_none_stops_nobody() -> None:
+    curves = {"a": flat(9, 1, 0.1), "b": flat(9, 9, 0.8), "c": flat(9, 9, 0.9)}
+    assert not decide(NoStopping(), curves, "a", "maximize")
+
+
+@pytest.mark.parametrize(("name", "rule"), [("asha", Asha()), ("none", NoStopping())])
+def test_rules_are_found_by_name(name: str, rule: object) -> None:
+    assert stopping(name) == rule
+
+
+def test_an_unknown_rule_is_refused_with_the_nearest_name() -> None:
+    with pytest.raises(UnknownName, match="did you mean asha"):
+        stopping("ashe")
+
+
+@pytest.mark.parametrize(
+    ("epoch", "planned", "percent"), [(0, 5, 1), (1, 1000, 1), (1, 3, 33), (2, 3, 66), (10, 90, 11), (999, 1000, 99), (7, 7, 100)]
+)
+def test_share_is_the_percent_of_the_trials_own_plan(epoch: int, planned: int, percent: int) -> None:
+    assert share(epoch, planned) == percent
+
+
+def test_epoch_2_of_3_ranks_above_epoch_10_of_90() -> None:
+    assert share(2, 3) > share(10, 90)

@@ -1,0 +1,124 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import optuna
+import pytest
+
+from pipeline.study import store
+from pipeline.study.records import StudyRow
+from pipeline.training.metrics import EpochMetrics
+
+ROW = StudyRow("00112233aabbccdd", 1.0, "val_accuracy", {"data": "d", "space": "s"}, {"commit": "c"}, 0.0, False)
+
+
+@pytest.fixture
+def url(tmp_path: Path) -> str:
+    return f"sqlite:///{tmp_path / 'study.db'}"
+
+
+@pytest.fixture
+def study(url: str) -> store.Study:
+    return store.create(url, ROW)[0]
+
+
+def suggest(trial: optuna.Trial) -> dict[str, bool | int | float | str]:
+    return {"train.learning_rate": trial.suggest_float("train.learning_rate", 0, 1), "train.epochs": 4}
+
+
+def ask(study: store.Study, first_points: tuple[dict[str, float], ...] = ()):  # noqa: ANN201
+    return study.ask(suggest, lambda number: optuna.samplers.RandomSampler(seed=number), lambda number: 7 + number, first_points)
+
+
+def epoch(number: int, accuracy: float) -> EpochMetrics:
+    return EpochMetrics(number, 1.0, 1.0, accuracy, accuracy, accuracy, accuracy, 0.1)
+
+
+def optuna_trial(url: str, number: int) -> optuna.trial.FrozenTrial:
+    return optuna.load_study(study_name=ROW.study_id, storage=url).get_trials()[number]
+
+
+def test_a_trial_is_committed_with_its_key_before_it_trains(url: str, study: store.Study) -> None:
+    trial = ask(study)
+    assert (trial.key, trial.number, trial.seed, trial.state) == ("00112233-0000", 0, 7, "running")
+    assert store.read(url, ROW.study_id).trials == (trial,)
+
+
+def test_a_finished_trial_is_told_complete_with_its_value(url: str, study: store.Study) -> None:
+    trial = ask(study)
+    study.add_epoch(trial.key, epoch(1, 0.5), stop=False)
+    study.finish(trial.key, store.Outcome("completed", value=0.5), share=100, last=0.5)
+    told = optuna_trial(url, 0)
+    assert (told.state.name, told.value) == ("COMPLETE", 0.5)
+    assert store.read(url, ROW.study_id).trials[0].epochs == (epoch(1, 0.5),)
+
+
+def test_a_stopped_trial_is_told_pruned_at_its_share_of_the_plan(url: str, study: store.Study) -> None:
+    trial = ask(study)
+    study.finish(trial.key, store.Outcome("pruned"), share=25, last=0.4)
+    told = optuna_trial(url, 0)
+    assert (told.state.name, told.intermediate_values, told.constraints) == ("PRUNED", {25: 0.4}, {})
+
+
+@pytest.mark.parametrize("state", ["diverged", "infeasible"])
+def test_a_trial_that_cannot_be_is_told_pruned_with_a_constraint(url: str, study: store.Study, state: str) -> None:
+    study.finish(ask(study).key, store.Outcome(state, reason="because"), last=float("nan"))
+    told = optuna_trial(url, 0)
+    assert (told.state.name, told.constraints) == ("PRUNED", {state: 1.0})
+
+
+def test_an_error_of_code_is_told_fail_and_keeps_its_text(url: str, study: store.Study) -> None:
+    study.finish(ask(study).key, store.Outcome("failed", reason="ValueError: x"))
+    assert optuna_trial(url, 0).state.name == "FAIL"
+    assert store.read(url, ROW.study_id).trials[0].reason == "ValueError: x"
+
+
+def test_an_interrupted_trial_waits_and_is_resumed_under_its_key(url: str, study: store.Study) -> None:
+    trial = ask(study)
+    study.interrupt(trial.key)
+    assert (optuna_trial(url, 0).state.name, study.snapshot().trials[0].state) == ("WAITING", "interrupted")
+    study.resume(trial.key)
+    assert ask(study).number == 1
+    assert [record.state for record in study.snapshot().trials] == ["running", "running"]
+
+
+def test_an_outcome_committed_but_not_told_is_told_when_the_study_opens(
+    url: str, study: store.Study, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trial = ask(study)
+    with monkeypatch.context() as killed:
+        killed.setattr(store.Study, "_tell", lambda self, trial: None)  # the driver dies between the two
+        study.finish(trial.key, store.Outcome("pruned"), share=50, last=0.3)
+    assert optuna_trial(url, 0).state.name == "RUNNING"
+    store.create(url, ROW)
+    assert optuna_trial(url, 0).state.name == "PRUNED"
+
+
+def test_a_trial_asked_for_but_not_committed_keeps_its_number_and_values(url: str, study: store.Study) -> None:
+    class Killed(Exception):
+        pass
+
+    seen: list[float] = []
+
+    def dies(trial: optuna.Trial) -> dict[str, bool | int | float | str]:
+        seen.append(trial.suggest_float("train.learning_rate", 0, 1))
+        raise Killed
+
+    with pytest.raises(Killed):
+        study.ask(dies, lambda number: optuna.samplers.RandomSampler(seed=number), lambda number: number)
+    assert study.snapshot().trials == ()
+    again = ask(store.create(url, ROW)[0])
+    assert (again.number, again.hyperparameters["train.learning_rate"]) == (0, seen[0])
+
+
+def test_first_points_come_first(study: store.Study) -> None:
+    points = ({"train.learning_rate": 0.25}, {"train.learning_rate": 0.75})
+    rates = [ask(study, points).hyperparameters["train.learning_rate"] for _ in range(3)]
+    assert rates[:2] == [0.25, 0.75] and rates[2] not in (0.25, 0.75)
+
+
+def test_a_new_study_names_the_one_before_and_a_known_one_does_not(url: str, study: store.Study) -> None:
+    other = StudyRow("ffff", 2.0, "val_accuracy", {"data": "other"}, {}, 0.0, False)
+    assert store.create(url, other)[1] == ROW
+    assert store.create(url, other)[1] is None
+    assert store.latest(url) == other

@@ -1,0 +1,230 @@
+"""MLflow is made equal to the study."""
+
+from __future__ import annotations
+
+import socket
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from mlflow import MlflowClient
+
+from pipeline.errors import TrackingUnreachable
+from pipeline.study.records import State
+from pipeline.tracking.project import project
+from tests.tracking.studies import BEGUN, Runs, epoch, finished, study, trial
+
+
+def test_a_study_becomes_one_parent_run_with_a_nested_run_a_trial(mlflow_uri: str, runs: Runs) -> None:
+    done = project(study(trial(0), trial(1, "running", epochs=1)), mlflow_uri, "convoy")
+
+    found = runs.by_key()
+    parent, first = found.pop("abcdef0123456789"), found["abcdef01-0000"]
+    assert (done.created, done.epochs_sent, len(found)) == (3, 4, 2)
+    assert parent.data.tags["convoy.kind"] == "study" and parent.info.status == "RUNNING"
+    assert parent.data.tags["convoy.data_digest"] == "d" * 64 and parent.data.tags["convoy.space_digest"] == "e" * 64
+    assert parent.data.tags["mlflow.source.git.commit"] == "f" * 40
+    assert "search_spaces/cnn.yaml" in parent.data.tags["mlflow.note.content"]
+    assert {run.data.tags["mlflow.parentRunId"] for run in found.values()} == {parent.info.run_id}
+    assert first.data.params == {"train.epochs": "3", "train.learning_rate": "0.001", "model.skip": "False"}
+    assert first.data.tags["convoy.kind"] == "trial"
+
+
+def test_each_epoch_is_a_step_with_the_time_of_its_commit(mlflow_uri: str, runs: Runs) -> None:
+    project(study(trial(0)), mlflow_uri, "convoy")
+
+    history = runs.history(runs.by_key()["abcdef01-0000"], "val_accuracy")
+    assert history == [(step, int((BEGUN + step) * 1000), 0.5 + step / 100) for step in (1, 2, 3)]
+
+
+@pytest.mark.parametrize(
+    ("state", "status"),
+    [
+        ("completed", "FINISHED"),
+        ("pruned", "FINISHED"),
+        ("diverged", "FAILED"),
+        ("failed", "FAILED"),
+        ("infeasible", "FAILED"),
+        ("interrupted", "KILLED"),
+        ("running", "RUNNING"),
+    ],
+)
+def test_the_status_of_a_run_says_how_the_trial_ended(mlflow_uri: str, runs: Runs, state: State, status: str) -> None:
+    project(study(trial(0, state, epochs=2, reason="because")), mlflow_uri, "convoy")
+
+    run = runs.by_key()["abcdef01-0000"]
+    assert run.info.status == status
+    assert (run.data.tags["convoy.state"], run.data.tags["convoy.reason"]) == (state, "because")
+    assert (run.info.end_time is None) == (state == "running")
+
+
+def test_a_second_projection_changes_nothing(mlflow_uri: str, runs: Runs) -> None:
+    snapshot = study(trial(0), trial(1, "interrupted", 1), trial(2, "diverged", 0), finished=True)
+    project(snapshot, mlflow_uri, "convoy")
+    before = runs.everything()
+
+    again = project(snapshot, mlflow_uri, "convoy")
+
+    assert (again.created, again.updated, again.epochs_sent, again.ghosts_deleted) == (0, 0, 0, 0)
+    assert runs.everything() == before
+
+
+def test_only_the_epochs_that_are_missing_are_sent_and_a_resumed_trial_keeps_its_run(mlflow_uri: str, runs: Runs) -> None:
+    project(study(trial(0, "interrupted", epochs=1)), mlflow_uri, "convoy")
+    first = runs.by_key()["abcdef01-0000"]
+    project(study(trial(0, "running", epochs=1)), mlflow_uri, "convoy")
+    assert runs.by_key()["abcdef01-0000"].info.status == "RUNNING"
+
+    done = project(study(trial(0, "completed", epochs=3), finished=True), mlflow_uri, "convoy")
+
+    run = runs.by_key()["abcdef01-0000"]
+    assert done.epochs_sent == 2
+    assert (run.info.run_id, run.info.status) == (first.info.run_id, "FINISHED")
+    assert run.info.end_time == int((BEGUN + 10) * 1000)
+    assert [step for step, _, _ in runs.history(run, "train_loss")] == [1, 2, 3]
+    assert runs.by_key()["abcdef0123456789"].info.status == "FINISHED"
+
+
+def test_a_pass_that_broke_off_is_completed_by_the_next(mlflow_uri: str, runs: Runs) -> None:
+    """A run without its metrics, and metrics without the tag that counts them, as a killed driver leaves them."""
+    project(study(trial(0), trial(1)), mlflow_uri, "convoy")
+    complete = {key: (run.data.params, runs.history(run, "val_f1_macro")) for key, run in runs.by_key().items()}
+    client = runs.client
+    client.delete_tag(runs.by_key()["abcdef01-0000"].info.run_id, "convoy.epochs")
+    client.delete_run(runs.by_key()["abcdef01-0001"].info.run_id)
+    tags = {"convoy.study_id": "abcdef0123456789", "convoy.trial_key": "abcdef01-0001", "convoy.kind": "trial"}
+    client.create_run(client.get_experiment_by_name("convoy").experiment_id, tags=tags)
+
+    project(study(trial(0), trial(1)), mlflow_uri, "convoy")
+
+    assert {key: (run.data.params, runs.history(run, "val_f1_macro")) for key, run in runs.by_key().items()} == complete
+
+
+def test_a_long_curve_goes_in_batches(mlflow_uri: str, runs: Runs) -> None:
+    long = replace(
+        trial(0),
+        epochs=tuple(epoch(number) for number in range(1, 401)),
+        committed_at=tuple(BEGUN + number for number in range(1, 401)),
+        hyperparameters={"train.epochs": 400, **{f"model.option_{index}": index for index in range(130)}},
+    )
+
+    project(study(long), mlflow_uri, "convoy")
+
+    run = runs.by_key()["abcdef01-0000"]
+    assert len(run.data.params) == 131
+    assert [step for step, _, _ in runs.history(run, "seconds")] == list(range(1, 401))
+
+
+def test_an_infinite_loss_is_left_out(mlflow_uri: str, runs: Runs) -> None:
+    burst = replace(trial(0, "diverged"), epochs=(replace(epoch(1), val_loss=float("inf")),), committed_at=(BEGUN,))
+
+    project(study(burst), mlflow_uri, "convoy")
+
+    metrics = runs.by_key()["abcdef01-0000"].data.metrics
+    assert "val_loss" not in metrics and metrics["train_loss"] == 1.0
+
+
+def test_an_emptied_mlflow_is_filled_again(mlflow_uri: str, runs: Runs) -> None:
+    snapshot = study(trial(0), trial(1, "pruned", 1), finished=True)
+    project(snapshot, mlflow_uri, "convoy")
+    for run in runs.all():
+        runs.client.delete_run(run.info.run_id)
+
+    done = project(snapshot, mlflow_uri, "convoy")
+
+    assert done.created == 3
+    assert sorted(runs.by_key()) == ["abcdef01-0000", "abcdef01-0001", "abcdef0123456789"]
+
+
+def test_a_deleted_experiment_is_restored(mlflow_uri: str, runs: Runs) -> None:
+    project(study(trial(0)), mlflow_uri, "convoy")
+    runs.client.delete_experiment(runs.client.get_experiment_by_name("convoy").experiment_id)
+
+    project(study(trial(0), trial(1)), mlflow_uri, "convoy")
+
+    assert sorted(runs.by_key()) == ["abcdef01-0000", "abcdef01-0001", "abcdef0123456789"]
+
+
+def test_a_second_run_of_one_trial_is_deleted_and_counted(mlflow_uri: str, runs: Runs) -> None:
+    project(study(trial(0)), mlflow_uri, "convoy")
+    real = runs.by_key()["abcdef01-0000"]
+    ghost = runs.client.create_run(real.info.experiment_id, start_time=1, tags=dict(real.data.tags) | {"convoy.epochs": "0"})
+
+    done = project(study(trial(0)), mlflow_uri, "convoy")
+
+    assert done.ghosts_deleted == 1
+    assert [run.info.run_id for run in runs.all() if run.data.tags["convoy.trial_key"] == "abcdef01-0000"] == [real.info.run_id]
+    assert runs.client.get_run(ghost.info.run_id).info.lifecycle_stage == "deleted"
+
+
+def test_more_runs_than_one_page_holds_are_all_found(mlflow_uri: str, runs: Runs, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pipeline.tracking.project._PAGE", 4)
+    snapshot = study(*(trial(number, epochs=1) for number in range(10)))
+    project(snapshot, mlflow_uri, "convoy")
+
+    assert project(snapshot, mlflow_uri, "convoy").created == 0
+    assert len(runs.all()) == 11
+
+
+def test_studies_and_foreign_runs_of_one_experiment_leave_each_other_alone(mlflow_uri: str, runs: Runs) -> None:
+    project(study(trial(0)), mlflow_uri, "convoy")
+    experiment = runs.client.get_experiment_by_name("convoy").experiment_id
+    runs.client.create_run(experiment, tags={"convoy.trial_key": "by hand"})
+    refit = {"convoy.study_id": "abcdef0123456789", "convoy.trial_key": "abcdef01-0000", "convoy.kind": "refit"}
+    runs.client.create_run(experiment, tags=refit)
+
+    project(finished(replace(study(trial(5)), study_id="f" * 16)), mlflow_uri, "convoy")
+
+    done = project(study(trial(0)), mlflow_uri, "convoy")
+
+    assert len(runs.all()) == 6 and done.ghosts_deleted == 0
+
+
+def test_artifacts_of_a_database_file_lie_beside_it(mlflow_uri: str, tmp_path: Path) -> None:
+    done = project(study(), mlflow_uri, "convoy")
+
+    location = MlflowClient(mlflow_uri).get_experiment(done.experiment_id).artifact_location
+    assert location == (tmp_path / "mlflow" / "mlruns").as_uri()
+
+
+def test_a_server_that_is_away_is_named_with_what_is_left(unused_port: int) -> None:
+    begun = time.monotonic()
+    with pytest.raises(TrackingUnreachable) as caught:
+        project(study(trial(0), trial(1)), f"http://user:secret@127.0.0.1:{unused_port}", "convoy")
+
+    assert time.monotonic() - begun < 15
+    assert f"http://127.0.0.1:{unused_port}" in str(caught.value) and "2 of 2 trials left" in str(caught.value)
+    assert "secret" not in str(caught.value)
+
+
+def test_a_server_that_accepts_and_never_answers_does_not_hold_the_search_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_TIMEOUT", "1")
+    with socket.create_server(("127.0.0.1", 0)) as black_hole:
+        begun = time.monotonic()
+        with pytest.raises(TrackingUnreachable):
+            project(study(trial(0)), f"http://127.0.0.1:{black_hole.getsockname()[1]}", "convoy")
+    assert time.monotonic() - begun < 5
+
+
+@pytest.mark.parametrize("place", ["a_folder", "a_file/below.db"])
+def test_a_database_that_cannot_be_written_is_away_at_once(tmp_path: Path, place: str) -> None:
+    (tmp_path / "a_folder").mkdir()
+    (tmp_path / "a_file").touch()
+    begun = time.monotonic()
+    with pytest.raises(TrackingUnreachable, match="cannot write"):
+        project(study(), f"sqlite:///{tmp_path / place}", "convoy")
+    assert time.monotonic() - begun < 5
+
+
+def test_projecting_says_nothing(mlflow_uri: str, capfd: pytest.CaptureFixture[str]) -> None:
+    project(study(trial(0)), mlflow_uri, "convoy")
+
+    assert capfd.readouterr() == ("", "")
+
+
+@pytest.fixture
+def unused_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
