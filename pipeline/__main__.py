@@ -5,11 +5,12 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from pipeline import commands
-from pipeline.errors import ConvoyError
+from pipeline.errors import ConvoyError, Unexpected
 
 STAGES = ("ingest", "split", "preprocess", "search", "refit", "evaluate", "register")
 
@@ -21,15 +22,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
     act: Callable[[argparse.Namespace], None] = options.act
     try:
         act(options)
-    except ConvoyError as error:
-        if options.debug:
-            raise
-        print(error, file=sys.stderr)
-        return error.exit_code
     except BrokenPipeError:  # `convoy … | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+    except Exception as error:
+        if options.debug:
+            raise
+        return _tell(error)
     return 0
+
+
+def _tell(error: Exception) -> int:
+    """Print the error without its traceback, which goes to the log of the project; the exit code."""
+    log = commands.log(traceback.format_exc())
+    if isinstance(error, ConvoyError):
+        print(error, file=sys.stderr)
+        return error.exit_code
+    remedy = f"the traceback is in {log}" if log else "repeat it with --debug"
+    print(Unexpected(type(error).__name__, why=str(error) or "no message", remedy=remedy), file=sys.stderr)
+    return Unexpected.exit_code
 
 
 def _parser() -> argparse.ArgumentParser:

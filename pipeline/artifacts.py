@@ -22,8 +22,8 @@ def write_bytes(path: Path, content: bytes) -> None:
 
     Raises DiskFull when there is no space or quota left.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
     with _naming_the_disk(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
         handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:40]}.")
         try:
             with os.fdopen(handle, "wb") as file:
@@ -31,7 +31,7 @@ def write_bytes(path: Path, content: bytes) -> None:
                 file.write(content)
                 file.flush()
                 os.fsync(file.fileno())
-            os.replace(temporary, path)
+            Path(temporary).replace(path)
         except BaseException:
             Path(temporary).unlink(missing_ok=True)
             raise
@@ -105,17 +105,18 @@ def verify_manifest(folder: Path) -> dict[str, str]:
 
 
 def append_line(path: Path, line: str) -> None:
-    """Append one line in a single write, so that lines of several processes never mix."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
-    try:
-        os.write(handle, f"{line}\n".encode())
-    finally:
-        os.close(handle)
+    """Append one line in a single write, so that lines of several processes never mix; raises DiskFull."""
+    with _naming_the_disk(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
+        try:
+            os.write(handle, f"{line}\n".encode())
+        finally:
+            os.close(handle)
 
 
 def _files(folder: Path) -> list[str]:
-    files = (path for path in folder.rglob("*") if path.is_file() and path.name != MANIFEST)
+    files = (path for path in folder.rglob("*") if path.is_file() and path != folder / MANIFEST)
     return sorted(str(path.relative_to(folder)) for path in files)
 
 

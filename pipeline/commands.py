@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import datetime
 import importlib
 import json
 import os
+import shlex
 import subprocess
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -84,6 +87,16 @@ def predict(images: Sequence[Path], model: Path, as_json: bool) -> None:
         print(json.dumps(prediction.record(), ensure_ascii=False) if as_json else prediction.line())
     refused = [prediction for prediction in predictions if prediction.label is None]
     raise_all([ImageRefused(str(p.path), why=p.reason, remedy="give an image of another kind") for p in refused])
+
+
+def log(text: str) -> Path | None:
+    """Append to state/convoy.log of the project; where it is, or None outside a project."""
+    root = layout.project_root(Path.cwd())
+    if root is None:
+        return None
+    file = layout.state(root) / "convoy.log"
+    artifacts.append_line(file, f"{datetime.datetime.now().astimezone().isoformat()} {shlex.join(sys.argv)}\n{text}")
+    return file
 
 
 def enter_project() -> Path:

@@ -20,6 +20,7 @@ ConvoyError
 │   ├── DigestMismatch E701     └── StageOutOfDate E702
 ├── DiskFull E801 (exit 8)
 ├── ResourcesMissing E001 (exit 10)
+├── Unexpected E000 (exit 1)
 ├── Interrupted E130 (exit 130 or 143)
 └── Problems: several of the above at once, the exit code of the first
 """
@@ -47,9 +48,11 @@ class ConvoyError(Exception):
 
     def __str__(self) -> str:
         place = f" at {self.where}" if self.where else ""
-        line = f"{self.code} {self.what}{place} — {self.why} — {self.remedy}"
-        line = " ".join(line.split())
-        return line if len(line) <= MESSAGE_LIMIT else line[: MESSAGE_LIMIT - 1] + "…"
+        head, why, remedy = (" ".join(part.split()) for part in (f"{self.code} {self.what}{place}", self.why, self.remedy))
+        room = MESSAGE_LIMIT - len(f"{head} —  — {remedy}")
+        if len(why) > room:  # the remedy stays whole as long as it can
+            why = why[: max(0, room - 1)] + "…"
+        return f"{head} — {why} — {remedy}"[:MESSAGE_LIMIT]
 
     def __reduce__(self) -> tuple[object, ...]:
         return (_rebuild, (type(self), self.what, self.where, self.why, self.remedy))
@@ -275,6 +278,12 @@ class ResourcesMissing(ConvoyError):
     code, exit_code = "E001", 10
 
 
+class Unexpected(ConvoyError):
+    """An exception that no rule foresaw: a defect of Convoy or of what it stands on."""
+
+    code, exit_code = "E000", 1
+
+
 class Interrupted(ConvoyError):
     """Stopped by a signal or because the parent process is gone; the same command continues."""
 
@@ -283,6 +292,13 @@ class Interrupted(ConvoyError):
     def __init__(self, what: str, *, why: str, remedy: str, where: str = "", exit_code: int = 130) -> None:
         super().__init__(what, why=why, remedy=remedy, where=where)
         self.exit_code = exit_code
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return (_interrupted, (self.what, self.where, self.why, self.remedy, self.exit_code))
+
+
+def _interrupted(what: str, where: str, why: str, remedy: str, exit_code: int) -> Interrupted:
+    return Interrupted(what, why=why, remedy=remedy, where=where, exit_code=exit_code)
 
 
 class Problems(ConvoyError):

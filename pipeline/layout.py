@@ -10,6 +10,7 @@ PARAMS = Path("params.yaml")
 CATALOG = Path("data/catalog")  # catalog.parquet, rejects.csv, summary.json
 SPLITS = Path("data/splits")  # splits.parquet, certificate.json
 PROCESSED = Path("data/processed")  # recipe.json, train/, val/, test/
+TEST_SEAL = PROCESSED / "test/seal.json"  # count and digest of the test split, apart from what search and refit read
 SEARCH = Path("results/search")  # leaderboard.csv, best.yaml, history.csv, curves.csv, summary.json
 MODEL = Path("model")  # program.pt2, weights.pt, model.json, curves.csv, learning_curves.png, manifest.json
 EVALUATION = Path("results/evaluation")  # metrics.json, per_class.csv, predictions.csv, confusion_matrix.csv, .png

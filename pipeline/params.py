@@ -2,34 +2,48 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field, fields
 from pathlib import Path
+from typing import Any
 
-from pipeline.config import Section, YamlFile, validate
+from pipeline.config import Section, YamlFile, did_you_mean, validate
 from pipeline.data.recipe import PreprocessParams
 from pipeline.data.sources import IngestParams
 from pipeline.data.split import SplitParams
-from pipeline.errors import raise_all
+from pipeline.errors import ConvoyError, UnknownKey, raise_all
 from pipeline.search.settings import SearchParams
 from pipeline.tracking.settings import RegisterParams
 from pipeline.training.settings import EvaluateParams, RefitParams
 
 
-class Params(Section):
+@dataclass(frozen=True)
+class Params:
     """One section a stage, all with defaults."""
 
-    ingest: IngestParams = IngestParams()
-    split: SplitParams = SplitParams()
-    preprocess: PreprocessParams = PreprocessParams()
-    search: SearchParams = SearchParams()
-    refit: RefitParams = RefitParams()
-    evaluate: EvaluateParams = EvaluateParams()
-    register: RegisterParams = RegisterParams()  # type: ignore[assignment]  # shadows BaseModel's ABCMeta.register, unused
+    ingest: IngestParams = field(default_factory=IngestParams)
+    split: SplitParams = field(default_factory=SplitParams)
+    preprocess: PreprocessParams = field(default_factory=PreprocessParams)
+    search: SearchParams = field(default_factory=SearchParams)
+    refit: RefitParams = field(default_factory=RefitParams)
+    evaluate: EvaluateParams = field(default_factory=EvaluateParams)
+    register: RegisterParams = field(default_factory=RegisterParams)
+
+
+_SECTIONS: dict[str, type[Section]] = {section.name: section.default_factory for section in fields(Params)}  # type: ignore[misc]
 
 
 def load(path: Path) -> Params:
     """The parameters in `path`; raises MissingFile, UnreadableYaml, or all problems at once with file:line:column."""
     file = YamlFile(path)
-    params, problems = validate(Params, file.data, file)
+    problems: list[ConvoyError] = [_unknown(name, file) for name in file.data if name not in _SECTIONS]
+    sections: dict[str, Any] = {}
+    for name, kind in _SECTIONS.items():
+        sections[name], wrong = validate(kind, file.data.get(name, {}), file, prefix=(name,))
+        problems += wrong
     raise_all(problems)
-    assert params is not None, "validate gives a value or a problem"
-    return params
+    return Params(**sections)
+
+
+def _unknown(name: str, file: YamlFile) -> UnknownKey:
+    remedy = did_you_mean(str(name), _SECTIONS)
+    return UnknownKey(str(name), where=file.where((name,)), why="nothing reads this key", remedy=remedy)

@@ -51,6 +51,8 @@ def write_processed(folder: Path, seed: int = 0) -> Recipe:
             (folder / "data/processed" / split).mkdir(parents=True, exist_ok=True)
             (folder / "data/processed" / split / name).write_bytes(content)
         digests[split] = packed.digest(files)
+    seal = {"count": COUNTS["test"], "digest": digests.pop("test")}
+    (folder / "data/processed/test/seal.json").write_text(json.dumps(seal))
     recipe = Recipe(
         source="bands",
         classes=CLASSES,
@@ -60,7 +62,7 @@ def write_processed(folder: Path, seed: int = 0) -> Recipe:
         denoise="none",
         mean=(0.4,),
         std=(0.25,),
-        counts=COUNTS,
+        counts={split: COUNTS[split] for split in digests},
         digests=digests,
     )
     (folder / "data/processed/recipe.json").write_bytes(recipe.to_bytes())

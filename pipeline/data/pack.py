@@ -38,7 +38,8 @@ def pack(rows: pd.DataFrame, source: Source, prepare: Prepare, classes: Sequence
     with _one_thread():
         for positions in _same_shape(rows):
             images[positions] = _prepared(rows.iloc[positions], source, prepare)
-    labels = rows["label"].map({name: label for label, name in enumerate(classes)}).to_numpy(np.int64)
+    number = {name: label for label, name in enumerate(classes)}
+    labels = np.array([number[name] for name in rows["label"]], np.int64)
     return Packed(images, labels, rows["digest"].tolist())
 
 
@@ -55,8 +56,9 @@ def _one_thread() -> Iterator[None]:
 
 def _same_shape(rows: pd.DataFrame) -> Iterator[npt.NDArray[np.int64]]:
     """Positions of rows whose images have one shape, few enough for one batch."""
-    for (height, width, _), positions in rows.groupby(["height", "width", "channels"]).indices.items():
-        batch = max(1, _BATCH_PIXELS // (height * width))
+    for _, group in rows.reset_index(drop=True).groupby(["height", "width", "channels"]):
+        positions = group.index.to_numpy(np.int64)
+        batch = max(1, _BATCH_PIXELS // int(group["height"].iloc[0] * group["width"].iloc[0]))
         yield from (positions[start : start + batch] for start in range(0, len(positions), batch))
 
 

@@ -40,7 +40,8 @@ class Recipe(Section):
     """Everything needed to prepare an image as the train images were, and to tell their packed files from others.
 
     `classes` is sorted, its index is the label; `mean` and `std` are per channel, of train pixels/255, never zero;
-    `counts` and `digests` (sha256, as pipeline.data.packed makes it) are by split: train, val, test.
+    `counts` and `digests` (sha256, as pipeline.data.packed makes it) are of train and val; those of test lie with its files,
+    so that nothing that is made from the recipe can depend on them.
     """
 
     source: str

@@ -46,7 +46,7 @@ def assign(images: pd.DataFrame, params: SplitParams) -> pd.DataFrame:
     """
     given, free, shares = _plan(images, params)
     raise_all([error for label, digests in free.groupby(free) for error in _too_small(str(label), len(digests), shares)])
-    sides = given.to_dict()
+    sides = {str(digest): str(split) for digest, split in given.items()}
     for _, digests in free.groupby(free):
         sides.update(_sides(list(digests.index), shares, params.seed))
     _check_train(images, sides)

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
-from pipeline.errors import ConvoyError, DoesNotFit, NothingFits, TrialsFail
+from pipeline.errors import ConvoyError, DiskFull, DoesNotFit, NothingFits, TrialsFail
 from pipeline.search import samplers
 from pipeline.search.messages import Message
 from pipeline.search.settings import SearchParams
@@ -19,11 +19,12 @@ from pipeline.search.space import Space
 from pipeline.search.stopping import Curve, decide, share, stopping
 from pipeline.study.records import ENDED, TrialRecord, best
 from pipeline.study.store import Outcome, Study
-from pipeline.training.hyperparameters import Value, parse
-from pipeline.training.metrics import EpochMetrics
+from pipeline.training.hyperparameters import Value
+from pipeline.training.metrics import METRICS, EpochMetrics
 
 INFEASIBLE_IN_A_ROW = 100
 FAILURES_IN_A_ROW = 5
+SAVE_SECONDS = 10.0  # so much wall time at most is missing from the study when the driver is killed
 _SEED_LIMIT = 2**31
 
 
@@ -54,7 +55,7 @@ class Conductor:
         self._rule = stopping(params.stopping)
         minutes = params.time_limit_minutes
         self.budget = Budget(params.trials, None if minutes is None else 60 * minutes)
-        self._began, self._used_before = clock(), study.row.seconds_used
+        self._began, self._used_before, self._used_saved = clock(), study.row.seconds_used, -math.inf
         snapshot = study.snapshot()
         self._direction = snapshot.direction
         self._trials: dict[str, TrialRecord] = {trial.key: trial for trial in snapshot.trials}
@@ -93,11 +94,12 @@ class Conductor:
 
     def next(self) -> TrialRecord | None:
         """The next trial to train, committed to the study; None when there is none (see `exhausted`)."""
+        self._save_use()
         while self._to_resume and not self.over:
             trial = self._to_resume.pop(0)
             if trial.state == "interrupted":
                 self._study.resume(trial.key)
-            if not self._settle(trial.key, stop=self._stops.get(trial.key, False)):
+            if self._launchable(trial) and not self._settle(trial.key, stop=self._stops.get(trial.key, False)):
                 self._live.add(trial.key)
                 return trial
         for _ in range(INFEASIBLE_IN_A_ROW):
@@ -117,16 +119,20 @@ class Conductor:
 
     def heard(self, message: Message) -> bool:
         """Take in a worker's message; True when its trial is not to go on."""
-        if message.trial_key not in self._live:  # ended or handed to another worker meanwhile
+        key = message.trial_key
+        if key not in self._live:  # ended or handed to another worker meanwhile
             return True
-        stop = False
-        known = len(self._trials[message.trial_key].epochs)
+        self._save_use()
+        known = len(self._trials[key].epochs)
         for metrics in (metrics for metrics in message.epochs if metrics.epoch > known):
-            stop = self._add(message.trial_key, metrics)
-        if message.end:
-            self._finish(message.trial_key, Outcome(message.end, reason=message.reason))
+            if self._settle(key, stop=self._add(key, metrics)):
+                return True
+        if message.end == "disk full":  # the trial is put aside
+            self.failure = self.failure or DiskFull(key, why=message.reason, remedy="free space and run the same command again")
+        elif message.end:
+            self._finish(key, Outcome(message.end, reason=message.reason))
             return True
-        return self._settle(message.trial_key, stop) or self.over
+        return self.over
 
     def lost(self, key: str, reason: str) -> None:
         """A worker died again and again on this trial."""
@@ -140,10 +146,16 @@ class Conductor:
     def close(self, facts: Mapping[str, str]) -> None:
         """Put running trials aside for next time and store how much was used, with what is told about the study."""
         finished = self.exhausted() and not self.stopped_by and self.failure is None
-        for key in sorted(self._live):
+        left_by_a_killed_driver = {trial.key for trial in self._to_resume if trial.state == "running"}
+        for key in sorted(self._live | left_by_a_killed_driver):
             self._study.interrupt(key)
         self._live.clear()
         self._study.update(facts=facts, seconds_used=self.seconds_used, finished=finished)
+
+    def _save_use(self) -> None:
+        if self.seconds_used - self._used_saved >= SAVE_SECONDS:
+            self._used_saved = self.seconds_used
+            self._study.update(seconds_used=self._used_saved, finished=False)
 
     def _budget_spent(self) -> bool:
         counted = sum(trial.state != "infeasible" for trial in self._trials.values())
@@ -182,8 +194,8 @@ class Conductor:
         if not curve.values:
             return False
         value = curve.values[-1]
-        if not math.isfinite(value):
-            self._finish(key, Outcome("diverged", reason=f"{self._params.metric} is {value} after epoch {len(curve.values)}"))
+        if broken := _not_finite(self._trials[key].epochs[-1]):
+            self._finish(key, Outcome("diverged", reason=f"{broken} is not finite after epoch {len(curve.values)}"))
         elif len(curve.values) >= curve.planned_epochs:
             self._finish(key, Outcome("completed", value=value))
         elif stop:
@@ -214,4 +226,14 @@ class Conductor:
             self.failure = TrialsFail("the search", where=last[-1].key, why=why, remedy="correct the code or the space")
 
     def _curve(self, trial: TrialRecord) -> Curve:
-        return Curve(trial.planned_epochs, tuple(getattr(metrics, self._params.metric) for metrics in trial.epochs))
+        return Curve(trial.planned_epochs, tuple(_value(metrics, self._params.metric) for metrics in trial.epochs))
+
+
+def _value(metrics: EpochMetrics, name: str) -> float:
+    value: float | None = getattr(metrics, name)
+    return math.nan if value is None else value  # NaN comes back from the database as None
+
+
+def _not_finite(metrics: EpochMetrics) -> str:
+    """The first metric that is NaN or infinite; empty when there is none."""
+    return next((name for name in METRICS if not math.isfinite(_value(metrics, name))), "")

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 # The code whose change changes what a trial's numbers mean, relative to the package.
-TRAINING_CODE = ("models", "training", "data/augment.py", "data/batches.py", "data/prepare.py")
+TRAINING_CODE = ("models", "training", *(f"data/{name}.py" for name in ("augment", "batches", "prepare", "seeds", "strengths")))
 
 
 def digest(value: Any) -> str:

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from types import FrameType
 
-from pipeline.search.orphan import parents_to_watch
+from pipeline.search.orphan import Process
 
 POLL_SECONDS = 1.0
 EXIT_CODES = {"SIGINT": 130, "SIGTERM": 143, "SIGHUP": 129, "parent gone": 143}
 
 
 @contextmanager
-def interruptible(stop: Callable[[str], None]) -> Iterator[None]:
-    """While the block runs, call `stop(why)` on a signal or when a watched parent ends, instead of dying at once.
+def interruptible(stop: Callable[[str], None], watched: Sequence[Process]) -> Iterator[None]:
+    """While the block runs, call `stop(why)` on a signal or when a watched process ends, instead of dying at once.
 
     A second signal of the same kind acts as usual. To be used in the main thread.
     """
@@ -30,7 +30,7 @@ def interruptible(stop: Callable[[str], None]) -> Iterator[None]:
         if handler != signal.SIG_IGN:  # nohup stays in force
             signal.signal(number, on_signal)
     ended = threading.Event()
-    threading.Thread(target=_watch, args=(stop, ended), name="parent-watch", daemon=True).start()
+    threading.Thread(target=_watch, args=(stop, watched, ended), name="parent-watch", daemon=True).start()
     try:
         yield
     finally:
@@ -39,8 +39,7 @@ def interruptible(stop: Callable[[str], None]) -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def _watch(stop: Callable[[str], None], ended: threading.Event) -> None:
-    watched = parents_to_watch()
+def _watch(stop: Callable[[str], None], watched: Sequence[Process], ended: threading.Event) -> None:
     while watched and not ended.wait(POLL_SECONDS):
         if not all(process.alive() for process in watched):
             stop("parent gone")

@@ -6,22 +6,23 @@ import fcntl
 import json
 import shlex
 import socket
-import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
+import psutil
+
 from pipeline.errors import StudyBusy
-from pipeline.search.orphan import Process, parents_to_watch, this_process
+from pipeline.search.orphan import Process, this_process
 
 ORPHAN_PATIENCE_SECONDS = 30.0  # an owner whose parent is gone ends within 10 s; leave it time on a busy machine
 
 
 @contextmanager
-def study_lock(path: Path) -> Iterator[None]:
-    """Hold the study while the block runs.
+def study_lock(path: Path, watched: Sequence[Process]) -> Iterator[None]:
+    """Hold the study while the block runs, as a process that ends when one of the `watched` does.
 
     Waits for an owner whose parent process is gone, since that one is about to end; refuses at once with StudyBusy,
     naming the owner, otherwise.
@@ -31,7 +32,7 @@ def study_lock(path: Path) -> Iterator[None]:
         _acquire(file, time.monotonic() + ORPHAN_PATIENCE_SECONDS)
         file.seek(0)
         file.truncate()
-        json.dump(_owner(), file)
+        json.dump(_owner(watched), file)
         file.flush()
         yield
 
@@ -48,12 +49,13 @@ def _acquire(file: IO[str], deadline: float) -> None:
             time.sleep(0.2)  # the orphaned owner is saving its checkpoints
 
 
-def _owner() -> dict[str, Any]:
+def _owner(watched: Sequence[Process]) -> dict[str, Any]:
+    program, *arguments = psutil.Process().cmdline()
     return {
         "process": this_process().record(),
         "host": socket.gethostname(),
-        "command": shlex.join([Path(sys.argv[0]).name, *sys.argv[1:]]),
-        "watched": [process.record() for process in parents_to_watch()],
+        "command": shlex.join([Path(program).name, *arguments]),
+        "watched": [process.record() for process in watched],
     }
 
 
@@ -67,7 +69,8 @@ def _read(file: IO[str]) -> dict[str, Any]:
 
 
 def _orphaned(owner: dict[str, Any]) -> bool:
-    return not owner or any(not Process(**watched).alive() for watched in owner["watched"])
+    """Whether the owner is about to end, or the file still names the one before it."""
+    return not owner or any(not Process(**process).alive() for process in (owner["process"], *owner["watched"]))
 
 
 def _busy(owner: dict[str, Any]) -> StudyBusy:

@@ -29,11 +29,14 @@ class Assignment:
 
 @dataclass(frozen=True)
 class Message:
-    """What a worker reports at once: epochs trained (all of them after a resume), and an end other than the planned one."""
+    """What a worker reports at once: epochs trained (all of them after a resume), and an end other than the planned one.
+
+    `disk full` ends no trial: it goes on from its checkpoint when there is space.
+    """
 
     trial_key: str
     epochs: list[EpochMetrics] = field(default_factory=list)
-    end: Literal["", "diverged", "failed"] = ""
+    end: Literal["", "diverged", "failed", "disk full"] = ""
     reason: str = ""  # for a person; for `failed` its last line is the exception
 
 

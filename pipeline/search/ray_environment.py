@@ -8,7 +8,10 @@ from pathlib import Path
 
 import pipeline
 
-_CLOSED = {"RAY_AUTH_MODE": "token"}
+_CLOSED = {
+    "RAY_AUTH_MODE": "token",
+    "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # whatever its name: all of Ray's ports on loopback alone
+}
 _QUIET = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_AIR_NEW_OUTPUT": "0",

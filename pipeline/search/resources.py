@@ -42,14 +42,17 @@ def plan(params: SearchParams, cpus: int, gpus: int) -> Resources:
     Raises ResourcesMissing for what can never be met, instead of waiting for ever.
     """
     gpus_per_trial = min(1.0, gpus) if params.gpus_per_trial == "auto" else params.gpus_per_trial
-    if params.cpus_per_trial != "auto":
-        cpus_per_trial = params.cpus_per_trial
-    else:
-        cpus_per_trial = max(1.0, cpus // max(1, gpus)) if gpus_per_trial else 1.0
+    cpus_per_trial = _fair_cpus(cpus, gpus, gpus_per_trial) if params.cpus_per_trial == "auto" else params.cpus_per_trial
     _refuse("gpus_per_trial", gpus_per_trial, gpus, "GPU")
     _refuse("cpus_per_trial", cpus_per_trial, cpus, "CPU")
     fits = [have / need for have, need in ((cpus, cpus_per_trial), (gpus, gpus_per_trial)) if need > 0]
     return Resources(cpus_per_trial, gpus_per_trial, max(1, int(min(fits, default=1) + 1e-9)))
+
+
+def _fair_cpus(cpus: int, gpus: int, gpus_per_trial: float) -> float:
+    """One core a trial, or as many trials' share as fit on the GPUs: whole cores where there are enough."""
+    trials = int(gpus / gpus_per_trial + 1e-9) if gpus_per_trial else 0
+    return float(cpus // trials or cpus / trials) if trials else 1.0
 
 
 def _refuse(name: str, need: float, have: float, kind: str) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -19,6 +19,7 @@ from pipeline.search.conductor import Conductor
 from pipeline.search.interruption import EXIT_CODES, interruptible
 from pipeline.search.lock import study_lock
 from pipeline.search.messages import Assignment, checkpoint_path
+from pipeline.search.orphan import Process, parents_to_watch
 from pipeline.search.progress import Progress
 from pipeline.search.settings import SearchParams
 from pipeline.search.space import Space
@@ -73,17 +74,18 @@ def search(params: SearchParams, space: Space, recipe: Recipe, setting: Setting)
     Raises StudyBusy while another process searches on it, Interrupted when asked to stop, SearchFailed when it cannot go
     on or nothing was found.
     """
+    watched = parents_to_watch()  # first of all: whoever starts us may be gone a moment later
     row = new_study(params, space, recipe, setting.facts)
     folder = setting.state / "studies" / row.study_id
     url = setting.database
-    with study_lock(folder / "lock"):
+    with study_lock(folder / "lock", watched):
         study, before = store.create(url, row)
         _announce(study, before, row)
         conductor = _conduct(params, space, recipe, study)
         follower = follow(lambda: store.read(url, row.study_id), setting.tracking_uri, params.experiment)
         try:
             if not conductor.exhausted():
-                _train(conductor, params, space, recipe, setting, folder)
+                _train(conductor, params, space, recipe, setting, folder, watched)
         finally:
             conductor.close(setting.facts)
             _say_what_is_left(follower.stop())
@@ -91,7 +93,8 @@ def search(params: SearchParams, space: Space, recipe: Recipe, setting: Setting)
         _delete_checkpoints(folder, snapshot)
     _raise_what_ended_it(conductor)
     if snapshot.best() is None:
-        raise NoTrialFinished("the search", why="its budget ended before any trial did", remedy="raise search.trials or the time limit")
+        why, remedy = "its budget ended before any trial did", "raise search.trials or the time limit"
+        raise NoTrialFinished("the search", why=why, remedy=remedy)
     return snapshot
 
 
@@ -100,7 +103,8 @@ def _announce(study: store.Study, before: StudyRow | None, row: StudyRow) -> Non
     if known:
         print(f"study {row.study_id} goes on with {known} trials so far")
     elif before is not None:
-        print(f"study {row.study_id} is new; other than {before.study_id}: {', '.join(identity.differences(before.identity, row.identity))}")
+        differing = ", ".join(identity.differences(before.identity, row.identity))
+        print(f"study {row.study_id} is new; other than {before.study_id}: {differing}")
     else:
         print(f"study {row.study_id} begins")
 
@@ -119,7 +123,13 @@ def _conduct(params: SearchParams, space: Space, recipe: Recipe, study: store.St
 
 
 def _train(
-    conductor: Conductor, params: SearchParams, space: Space, recipe: Recipe, setting: Setting, folder: Path
+    conductor: Conductor,
+    params: SearchParams,
+    space: Space,
+    recipe: Recipe,
+    setting: Setting,
+    folder: Path,
+    watched: Sequence[Process],
 ) -> None:
     cpus, gpus = resources.available_cpus(), resources.available_gpus()
     share = resources.plan(params, cpus, gpus)
@@ -131,7 +141,7 @@ def _train(
         device: Literal["cpu", "cuda"] = "cuda" if share.gpus else "cpu"
         return Assignment(trial.key, space.family, trial.hyperparameters, trial.seed, str(folder), share.threads, device)
 
-    with interruptible(conductor.stop), local_ray(share, cpus, gpus, data.nbytes):
+    with interruptible(conductor.stop, watched), local_ray(share, cpus, gpus, data.nbytes):
         train_all(conductor, assign, data, share)
 
 

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from pipeline.config import Section
 
 Metric = Literal["val_accuracy", "val_loss", "val_precision_macro", "val_recall_macro", "val_f1_macro"]
+
+
+def _can_be_given(value: float | Literal["auto"]) -> float | Literal["auto"]:
+    if value != "auto" and (value < 0 or (value > 1 and value % 1)):
+        raise ValueError("must be `auto`, a share from 0 to 1, or a whole number")
+    return value
+
+
+Amount = Annotated[float | Literal["auto"], AfterValidator(_can_be_given)]  # of CPUs or GPUs, as Ray counts them
 
 
 class SearchParams(Section):
@@ -21,8 +30,8 @@ class SearchParams(Section):
     time_limit_minutes: float | None = Field(default=None, gt=0)
     sampler: Literal["tpe", "random"] = "tpe"
     stopping: Literal["asha", "none"] = "asha"
-    cpus_per_trial: float | Literal["auto"] = Field(default="auto")
-    gpus_per_trial: float | Literal["auto"] = Field(default="auto")
+    cpus_per_trial: Amount = "auto"
+    gpus_per_trial: Amount = "auto"
     tracking_uri: str | None = None  # default: MLFLOW_TRACKING_URI, else mlflow.db of the main repository
     experiment: str = Field(default="convoy", min_length=1)
 
@@ -30,8 +39,4 @@ class SearchParams(Section):
     def _has_a_budget(self) -> Self:
         if self.trials is None and self.time_limit_minutes is None:
             raise ValueError("give search.trials, search.time_limit_minutes or both: a search needs an end")
-        for name in ("cpus_per_trial", "gpus_per_trial"):
-            value = getattr(self, name)
-            if value != "auto" and value < 0:
-                raise ValueError(f"search.{name} must be `auto` or a number ≥ 0")
         return self

@@ -14,7 +14,7 @@ import torch
 from pipeline import artifacts
 from pipeline.data.packed import Packed
 from pipeline.data.recipe import Recipe
-from pipeline.errors import DigestMismatch, MissingFile
+from pipeline.errors import DigestMismatch, DiskFull, MissingFile
 from pipeline.search.messages import Assignment, Message, checkpoint_path
 from pipeline.training.fit import Diverged, Training
 from pipeline.training.hyperparameters import parse
@@ -46,6 +46,8 @@ def run_trial(assignment: Assignment, data: TrialData) -> Iterator[Message]:
         yield from _epochs(assignment, data)
     except Diverged as divergence:
         yield Message(assignment.trial_key, end="diverged", reason=str(divergence))
+    except DiskFull as full:
+        yield Message(assignment.trial_key, end="disk full", reason=f"{full.what}: {full.why}")
     except Exception:  # an error of code is a result of this trial; only a dead worker is Ray's business
         yield Message(assignment.trial_key, end="failed", reason=traceback.format_exc())
 

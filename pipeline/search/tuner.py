@@ -29,6 +29,7 @@ _SHARED_MEMORY_FLOOR = 256 * 2**20  # bytes; results and checkpoints never pass 
 def local_ray(resources: Resources, cpus: int, gpus: int, data_bytes: int) -> Iterator[None]:
     """A Ray of our own on this machine, in the environment that ray_environment made before Ray was imported."""
     logging.getLogger("ray").setLevel(logging.CRITICAL)  # a worker that dies is retried; one that keeps dying is reported
+    ray._private.worker._worker_logs_enabled = False  # the raylet's essay on each dead worker, which no option turns off
     ray.init(
         num_cpus=cpus,
         num_gpus=gpus,
@@ -84,7 +85,7 @@ class StudySearcher(_OfThisProcess, Searcher):
         super().__init__()
         self._conductor, self._assign, self._slots = conductor, assign, slots
 
-    def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
+    def suggest(self, trial_id: str) -> dict[str, Any] | str | None:  # type: ignore[override]  # FINISHED is a text
         """The next assignment; None while all slots are taken, FINISHED when there is nothing left to start."""
         if self._conductor.live >= self._slots:
             return None
@@ -108,7 +109,7 @@ class StudyScheduler(_OfThisProcess, FIFOScheduler):
     """Brings every message to the conductor and stops the trials it is done with."""
 
     def __init__(self, conductor: Conductor) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self._conductor = conductor
 
     def on_trial_result(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> str:

@@ -16,7 +16,7 @@ MESSAGE = "convoy_message"  # the key of the message in what Ray Tune carries
 class TrialWorker(tune.Trainable):
     """One step is one message of run_trial; the driver says when a trial ends."""
 
-    def setup(self, config: dict[str, Any], data: TrialData) -> None:
+    def setup(self, config: dict[str, Any], data: TrialData) -> None:  # type: ignore[override]  # tune.with_parameters adds it
         """Called once an actor; `data` is read from the object store without a copy."""
         self._data = data
         self.reset_config(config)

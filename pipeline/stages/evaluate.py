@@ -20,7 +20,8 @@ def run(params: EvaluateParams) -> None:
     """Measure the network that is registered on the test images as preprocess stored them."""
     artifacts.verify_manifest(layout.MODEL)
     recipe = _recipe()
-    test = packed.read(layout.PROCESSED / "test", recipe.digests["test"])
+    sealed = artifacts.read_json(layout.TEST_SEAL)["digest"]
+    test = packed.read(layout.PROCESSED / "test", sealed)
     facts = artifacts.read_json(layout.MODEL / "model.json")
     hyperparameters = parse(facts["family"], facts["hyperparameters"])
     model = program.of_packed(hyperparameters, recipe, artifacts.read_bytes(layout.MODEL / "weights.pt"))
@@ -29,7 +30,7 @@ def run(params: EvaluateParams) -> None:
     _write_tables(layout.EVALUATION, measured)
     belongs_to = {
         "model_digest": artifacts.file_digest(layout.MODEL / artifacts.MANIFEST),
-        "test_digest": recipe.digests["test"],
+        "test_digest": sealed,
     }
     artifacts.write_json(layout.EVALUATION / "metrics.json", metrics | belongs_to)
     low, high = metrics["test_accuracy_low"], metrics["test_accuracy_high"]
@@ -40,7 +41,7 @@ def _recipe() -> Recipe:
     """The recipe of data/processed; raises StageOutOfDate when the model was trained on other data."""
     recipe = Recipe.from_bytes(artifacts.read_bytes(layout.PROCESSED / "recipe.json"))
     trained = artifacts.read_json(layout.MODEL / "model.json")["recipe"]["digests"]
-    if any(trained[split] != recipe.digests[split] for split in ("train", "val")):
+    if trained != recipe.digests:
         why = "the model was trained on other images than data/processed holds"
         raise StageOutOfDate("evaluate", where=str(layout.MODEL), why=why, remedy="run `dvc repro`")
     return recipe

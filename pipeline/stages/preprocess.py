@@ -23,7 +23,7 @@ _COPIES_SEED = 0  # copies depend on the images and the strengths alone
 
 
 def run(params: PreprocessParams) -> None:
-    """Write data/processed: recipe.json, and images.npy, labels.npy and index.csv of train, val and test."""
+    """Write data/processed: recipe.json, and images.npy, labels.npy and index.csv of train, val and test; test's digest beside it."""
     summary = artifacts.read_json(layout.CATALOG / "summary.json")
     rows = _rows_by_split()
     prepare = Prepare(choose_channels(rows["train"], params), choose_size(rows["train"], params), params.fit, params.denoise)
@@ -32,6 +32,7 @@ def run(params: PreprocessParams) -> None:
     mean, std = channel_statistics(packed["train"].images)
     packed["train"] = _with_copies(packed["train"], params.augment)
     digests = {name: _write(name, packed[name], params.augment.copies if name == "train" else 0) for name in SPLITS}
+    sealed = digests.pop("test")
     recipe = Recipe(
         source=summary["name"],
         classes=tuple(summary["classes"]),
@@ -41,11 +42,12 @@ def run(params: PreprocessParams) -> None:
         denoise=params.denoise,
         mean=mean,
         std=std,
-        counts={name: len(packed[name]) for name in SPLITS},
+        counts={name: len(packed[name]) for name in digests},
         digests=digests,
     )
     artifacts.write_bytes(layout.PROCESSED / "recipe.json", recipe.to_bytes())
-    counts = ", ".join(f"{count} {name}" for name, count in recipe.counts.items())
+    artifacts.write_json(layout.TEST_SEAL, {"count": len(packed["test"]), "digest": sealed})
+    counts = ", ".join(f"{len(packed[name])} {name}" for name in SPLITS)
     print(f"preprocess: {'×'.join(map(str, recipe.shape))} pixels, {counts}")
 
 

@@ -20,8 +20,6 @@ from pipeline.training.fit import Diverged, Training
 from pipeline.training.hyperparameters import parse
 from pipeline.training.settings import RefitParams
 
-_TRAINED_ON = ("train", "val")
-
 
 def run(params: RefitParams) -> None:
     """Train without validation and without stopping early; the channel statistics stay those of the train split."""
@@ -34,7 +32,7 @@ def run(params: RefitParams) -> None:
 
 
 def _train_and_val(recipe: Recipe) -> Packed:
-    return packed.join([packed.read(layout.PROCESSED / split, recipe.digests[split]) for split in _TRAINED_ON])
+    return packed.join([packed.read(layout.PROCESSED / split, recipe.digests[split]) for split in ("train", "val")])
 
 
 def _train(training: Training, data: Packed, trial_key: str) -> list[dict[str, float]]:
@@ -70,17 +68,11 @@ def _facts(training: Training, recipe: Recipe, best: dict[str, Any]) -> dict[str
         "family": best["family"],
         "hyperparameters": training.hyperparameters.flat(),
         "parameters": sum(weight.numel() for weight in training.network.parameters() if weight.requires_grad),
-        "recipe": _of_train_and_val(recipe),
+        "recipe": recipe.model_dump(mode="json"),
         "seed": training.seed,
         "study_id": best["study_id"],
         "trial_key": best["trial_key"],
     }
-
-
-def _of_train_and_val(recipe: Recipe) -> dict[str, Any]:
-    """The recipe without counts and digests of the test split, on which nothing that refit writes depends."""
-    known = recipe.model_dump(mode="json")
-    return known | {name: {split: known[name][split] for split in _TRAINED_ON} for name in ("counts", "digests")}
 
 
 def _csv(curve: list[dict[str, float]]) -> str:

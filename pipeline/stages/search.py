@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -31,7 +32,8 @@ def run(params: SearchParams, *, state: Path, tracking_uri: str, commit: str) ->
 
 def _facts(params: SearchParams, recipe: Recipe, commit: str) -> dict[str, str]:
     """What the note of the study says in MLflow."""
-    limits = [f"{params.trials} trials" if params.trials else "", f"{params.time_limit_minutes:g} min" if params.time_limit_minutes else ""]
+    minutes = params.time_limit_minutes
+    limits = [f"{params.trials} trials" if params.trials else "", f"{minutes:g} min" if minutes else ""]
     images = ", ".join(f"{recipe.counts[split]} {split}" for split in ("train", "val"))
     return {
         "searched": f"{params.space} for {params.metric}, {params.sampler} and {params.stopping}, seed {params.seed}",
@@ -74,8 +76,8 @@ def _best(snapshot: StudySnapshot, family: str) -> dict[str, object]:
 def _summary(snapshot: StudySnapshot) -> dict[str, object]:
     """What `dvc metrics` compares between experiments."""
     best = snapshot.best()
-    states = pd.Series([trial.state for trial in snapshot.trials]).value_counts().to_dict()
-    return {snapshot.metric: best.value if best else None, "trials": {state: int(states[state]) for state in sorted(states)}}
+    states = Counter(trial.state for trial in snapshot.trials)
+    return {snapshot.metric: best.value if best else None, "trials": dict(sorted(states.items()))}
 
 
 def _yaml(value: Mapping[str, object]) -> str:

@@ -53,7 +53,7 @@ class StudySnapshot:
 
     @property
     def direction(self) -> str:
-        """"maximize" or "minimize"."""
+        """What is wanted of the metric: "maximize" or "minimize"."""
         return direction(self.metric)
 
     def best(self) -> TrialRecord | None:

@@ -78,11 +78,11 @@ class Study:
         """Identity, facts and time used, as stored now."""
         return next(row for row in tables.study_rows(self._engine) if row.study_id == self.study_id)
 
-    def update(self, *, facts: Mapping[str, str], seconds_used: float, finished: bool) -> None:
-        """Store what changes while a study lives: its facts, the wall time used and whether its budget is spent."""
-        change = sa.update(tables.studies).where(tables.studies.c.study_id == self.study_id)
+    def update(self, *, seconds_used: float, finished: bool, facts: Mapping[str, str] | None = None) -> None:
+        """Store what changes while a study lives: the wall time used, whether its budget is spent, and its facts if given."""
+        values = {"seconds_used": seconds_used, "finished": finished} | ({} if facts is None else {"facts": dict(facts)})
         with self._engine.begin() as connection:
-            connection.execute(change.values(facts=dict(facts), seconds_used=seconds_used, finished=finished))
+            connection.execute(sa.update(tables.studies).where(tables.studies.c.study_id == self.study_id).values(values))
 
     def ask(
         self,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from typing import Literal
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,6 @@ class EpochMetrics:
 METRICS = ("train_loss", "val_loss", "val_accuracy", "val_precision_macro", "val_recall_macro", "val_f1_macro")
 
 
-def direction(metric: str) -> str:
-    """ "minimize" for a loss, "maximize" for everything else (the words of Optuna)."""
+def direction(metric: str) -> Literal["minimize", "maximize"]:
+    """What is wanted of a metric: less of a loss, more of everything else (the words of Optuna)."""
     return "minimize" if metric.endswith("loss") else "maximize"

@@ -14,8 +14,8 @@ RECIPE = Recipe(
     denoise="median",
     mean=(0.1, 1 / 3, 0.3),
     std=(0.1, 0.2, 1.0),
-    counts={"train": 1, "val": 2, "test": 3},
-    digests={"train": "a", "val": "b", "test": "c"},
+    counts={"train": 1, "val": 2},
+    digests={"train": "a", "val": "b"},
 )
 
 

@@ -1,0 +1,137 @@
+"""A search driven without Ray: a real conductor on a real database, and workers whose numbers follow from the hyperparameters."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from pipeline.errors import DoesNotFit
+from pipeline.search.conductor import Conductor
+from pipeline.search.messages import Message
+from pipeline.search.settings import SearchParams
+from pipeline.search.space import Space, load
+from pipeline.study import store
+from pipeline.study.records import StudyRow, StudySnapshot, TrialRecord
+from pipeline.training.hyperparameters import Value
+from pipeline.training.metrics import EpochMetrics
+
+SPACE = """
+family: cnn
+smallest_image: 8
+hyperparameters:
+  train.epochs: {type: int, low: 1, high: 9}
+  train.learning_rate: {type: float, low: 1e-4, high: 1e-1, log: true}
+  model.num_conv_layers: {type: int, low: 1, high: 8}
+"""
+STUDY = "00112233aabbccdd"
+FIRST, SECOND = f"{STUDY[:8]}-0000", f"{STUDY[:8]}-0001"
+
+
+def epoch(number: int, accuracy: float, loss: float = 1.0) -> EpochMetrics:
+    """An epoch of this accuracy."""
+    return EpochMetrics(number, 1.0, loss, accuracy, accuracy, accuracy, accuracy, 0.5)
+
+
+def curve(trial: TrialRecord) -> list[EpochMetrics]:
+    """What training would measure: it rises towards a height that the learning rate and the number of layers decide."""
+    rate, layers = float(trial.hyperparameters["train.learning_rate"]), int(trial.hyperparameters["model.num_conv_layers"])
+    height = 0.9 - abs(math.log10(rate) + 2) / 4 - abs(layers - 3) / 20
+    return [epoch(number, height * (1 - 0.5**number)) for number in range(1, trial.planned_epochs + 1)]
+
+
+def space(folder: Path, text: str = SPACE) -> Space:
+    """The search space of this text."""
+    (folder / "space.yaml").write_text(text)
+    return load(folder / "space.yaml")
+
+
+def everything_fits(hyperparameters: Mapping[str, Value]) -> None:
+    """Any network is possible."""
+
+
+def at_most_4_layers(hyperparameters: Mapping[str, Value]) -> None:
+    """Refuses deeper ones as arithmetic does."""
+    layers = int(hyperparameters["model.num_conv_layers"])
+    if layers > 4:
+        raise DoesNotFit("layer conv5", why=f"{layers} layers on 8×8", remedy="fewer")
+
+
+@dataclass
+class Clock:
+    """Time that passes when told to, in seconds."""
+
+    now: float = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@dataclass
+class Search:
+    """Everything that outlives a driver: the database, and what the workers have on their disk."""
+
+    folder: Path
+    text: str = SPACE
+    fits: Callable[[Mapping[str, Value]], None] = everything_fits
+    measure: Callable[[TrialRecord], list[EpochMetrics]] = curve
+    clock: Clock = field(default_factory=Clock)
+    checkpoints: dict[str, list[EpochMetrics]] = field(default_factory=dict)
+    ledger: list[tuple[str, int]] = field(default_factory=list)  # trial key and number of every epoch trained
+    ended: list[TrialRecord] = field(default_factory=list)
+
+    @property
+    def url(self) -> str:
+        """The address of the database."""
+        return f"sqlite:///{self.folder / 'studies.db'}"
+
+    def conductor(self, **params: object) -> Conductor:
+        """A driver that has just opened the study."""
+        row = StudyRow(STUDY, 1.0, "val_accuracy", {"space": "s"}, {}, 0.0, False)
+        study, _ = store.create(self.url, row)
+        settings = SearchParams.model_validate({"stopping": "none", **params})
+        return Conductor(study, space(self.folder, self.text), settings, self.fits, self.ended.append, self.clock)
+
+    def snapshot(self) -> StudySnapshot:
+        """The study as another process reads it."""
+        return store.read(self.url, STUDY)
+
+    def work(self, conductor: Conductor, slots: int = 1, epochs: float = math.inf) -> None:
+        """Let workers train until the conductor ends it, or until `epochs` have been trained, as if all were then killed."""
+        messages: dict[str, list[Message]] = {}
+        while not conductor.over:
+            while len(messages) < slots and (trial := conductor.next()):
+                messages[trial.key] = self._left(trial)
+            if not messages:
+                return
+            for key in list(messages):
+                if messages[key][0].epochs and len(messages[key][0].epochs) == 1:
+                    if epochs <= 0:
+                        return
+                    epochs -= 1
+                if conductor.heard(self._train(messages[key].pop(0))):
+                    del messages[key]
+
+    def _left(self, trial: TrialRecord) -> list[Message]:
+        """The messages of a worker that takes up this trial, as run_trial gives them."""
+        done = self.checkpoints.get(trial.key, [])
+        repeated = [Message(trial.key, list(done))] if done else []
+        return repeated + [Message(trial.key, [metrics]) for metrics in self.measure(trial)[len(done) :]]
+
+    def _train(self, message: Message) -> Message:
+        known = self.checkpoints.setdefault(message.trial_key, [])
+        for metrics in message.epochs[len(known) :] if len(message.epochs) > 1 else message.epochs[-1:]:
+            if metrics.epoch > len(known):
+                known.append(metrics)
+                self.ledger.append((message.trial_key, metrics.epoch))
+                self.clock.now += 1
+        return message
+
+
+def story(snapshot: StudySnapshot) -> list[tuple[object, ...]]:
+    """What a study says without the time of day: the same for two searches that went the same way."""
+    return [
+        (t.number, t.key, t.hyperparameters, t.seed, t.state, t.value, t.reason, [replace(e, seconds=0) for e in t.epochs])
+        for t in snapshot.trials
+    ]
