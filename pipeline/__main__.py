@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from pipeline import commands
-from pipeline.errors import ConvoyError, Unexpected
+from pipeline.errors import ConvoyError, Interrupted, Unexpected
 
 STAGES = ("ingest", "split", "preprocess", "search", "refit", "evaluate", "register")
 
@@ -24,6 +24,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         act(options)
     except BrokenPipeError:  # `convoy … | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except KeyboardInterrupt:  # before or after the part of a search that puts its trials aside
+        return _tell(Interrupted(f"convoy {options.command}", why="SIGINT", remedy="run the same command to go on"))
     except Exception as error:
         if options.debug:
             raise
@@ -45,7 +47,7 @@ def _tell(error: Exception) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="convoy", description="From labelled images to a registered convolutional network.")
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
-    add = parser.add_subparsers(title="commands", required=True, metavar="COMMAND").add_parser
+    add = parser.add_subparsers(title="commands", dest="command", required=True, metavar="COMMAND").add_parser
     for stage in STAGES:
         _of_project(add(stage, help=f"run the stage {stage} alone; `dvc repro` runs what is out of date"), commands.run_stage, stage)
     _add_check(add("check", help="everything that is wrong with configuration, space, data, resources, tracking"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pandas as pd
@@ -50,6 +51,19 @@ def test_with_mlflow_away_the_search_ends_well_sync_brings_the_rest_and_another_
     assert searches.start(folder).wait(timeout=120) == 0, output(folder)
     assert "is new; other than" in output(folder) and ": space\n" in output(folder)
     assert len(store.tables.study_rows(store.tables.connect(f"sqlite:///{folder}/state/studies.db"))) == 2
+
+
+def test_a_trial_whose_worker_keeps_dying_is_given_up_after_three_retries(tmp_path: Path, migrated_mlflow: Path) -> None:
+    folder = searches.write_project(tmp_path / "project", migrated_mlflow, epochs=(1000, 1000), trials=1, **ONE_SLOT)
+    driver, killed = searches.start(folder), set[int]()
+    while driver.poll() is None:
+        for worker in searches.workers(folder, driver):
+            killed.add(worker.pid)
+            worker.kill()
+        time.sleep(0.2)
+    assert driver.wait() == 5, output(folder)
+    assert "its worker process died 4 times" in output(folder) and len(killed) == 4
+    assert "E503" in output(folder)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,97 @@
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from pipeline.__main__ import STAGES, main
+from tests import searches
+
+
+@pytest.fixture
+def here(tmp_path: Path, migrated_mlflow: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A project in which preprocess has run, as working directory."""
+    folder = searches.write_project(tmp_path / "here", migrated_mlflow)
+    monkeypatch.chdir(folder)
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    return folder
+
+
+def test_check_prints_what_would_run_and_the_layers(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check", "model.filters=4", "--image", "16x16x3", "--classes", "5"]) == 0
+    out = capsys.readouterr().out
+    assert "3×16×16 pixels and 5 classes" in out and "4×16×16" in out and "trials at once" in out and "answers" in out
+
+
+def test_check_tells_everything_that_is_wrong_at_once(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    space = (here / "space.yaml").read_text().replace("batch_size: 32", "batch_size: 4096")
+    (here / "space.yaml").write_text(space)
+    searches.write_params(here, cpus_per_trial=4096.0, tracking_uri="http://127.0.0.1:9")
+    assert main(["check"]) == 2
+    errors = capsys.readouterr().err
+    assert {"E210", "E001", "E401"} <= {line.split()[0] for line in errors.splitlines()}
+    assert "space.yaml:6:3" in errors and "60 images" in errors
+
+
+@pytest.mark.parametrize("image", ["16x16", "axbxc"])
+def test_check_refuses_an_image_size_it_cannot_read(here: Path, capsys: pytest.CaptureFixture[str], image: str) -> None:
+    assert main(["check", "--image", image]) == 2
+    assert "HxWxC" in capsys.readouterr().err
+
+
+def test_outside_a_project_a_stage_says_where_to_go(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["split"]) == 2
+    assert "E212 a project" in capsys.readouterr().err
+
+
+def test_an_unexpected_error_is_one_line_and_its_traceback_is_in_the_log(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shutil.rmtree(here / "data")
+    (here / "data").write_text("not a folder")
+    assert main(["split"]) == 1
+    line = capsys.readouterr().err
+    assert line.startswith("E000 NotADirectoryError") and line.count("\n") == 1
+    assert "Traceback" in (here / "state/convoy.log").read_text()
+
+
+def test_sync_before_any_search_says_so(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["sync"]) == 2
+    assert "nothing was searched here yet" in capsys.readouterr().err
+
+
+def test_the_end_of_a_run_is_pulled_and_predicts_where_the_project_is_unknown(
+    project: Path, mlflow_uri: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (project / "dvc.yaml").write_text("stages: {}\n")
+    searches.write_params(project, tracking_uri=mlflow_uri)
+    assert main(["register"]) == 0
+    assert main(["status"]) == 0
+    assert capsys.readouterr().out.count("champion: convoy-bands version 1") == 2
+
+    monkeypatch.chdir(tmp_path)
+    assert main(["pull", "champion"]) == 2
+    assert "no tracking address" in capsys.readouterr().err
+    assert main(["pull", "champion", "--tracking-uri", mlflow_uri]) == 0
+    Image.new("L", (8, 8), 60).save(tmp_path / "dark.png")
+    (tmp_path / "broken.png").write_bytes(b"")
+    capsys.readouterr()
+    assert main(["predict", "dark.png", "--json"]) == 0
+    answer = json.loads(capsys.readouterr().out)
+    assert sum(answer["probabilities"].values()) == pytest.approx(1.0, abs=1e-5) and answer["label"] in answer["probabilities"]
+    assert main(["predict", "dark.png", "broken.png"]) == 3
+    told = capsys.readouterr()
+    assert "dark.png: " in told.out and "refused" in told.out and "E307" in told.err
+
+
+@pytest.mark.parametrize("command", [*STAGES, "check", "status", "sync", "pull", "predict"])
+def test_every_command_explains_itself(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="0"):
+        main([command, "--help"])
+    assert "usage: convoy" in capsys.readouterr().out
