@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
@@ -40,13 +41,29 @@ class YamlFile:
         line, column = _position(self._tree, place)
         return f"{self.path}:{line + 1}:{column + 1}"
 
+    def nearest(self, place: Place) -> Place:
+        """`place`, without the steps at its end that the file does not have."""
+        node: Any = self.data
+        for depth, step in enumerate(place):
+            known = step in node if isinstance(node, dict) else isinstance(node, list) and step in range(len(node))
+            if not known:
+                return place[:depth]
+            node = node[step]
+        return place
 
-def validate(model: type[SectionT], data: object, file: YamlFile, prefix: Place = ()) -> tuple[SectionT | None, list[ConvoyError]]:
-    """The typed value, or None and every problem found in `data` (which stands at `prefix` of `file`)."""
+
+def validate(
+    model: type[SectionT], data: object, file: YamlFile, prefix: Place = ()
+) -> tuple[SectionT | None, list[ConvoyError]]:
+    """The typed value, or None and every problem found in `data` (which stands at `prefix` of `file`), one a key."""
     try:
         return model.model_validate(data), []
     except ValidationError as failure:
-        return None, [_explain(problem, model, file, prefix) for problem in failure.errors()]
+        problems: dict[Place, list[Any]] = defaultdict(list)
+        for problem in failure.errors():
+            place = (*prefix, *problem["loc"])
+            problems[place if problem["type"] == "missing" else file.nearest(place)].append(problem)
+        return None, [_explain(place, alternatives, model, file) for place, alternatives in problems.items()]
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
@@ -102,8 +119,9 @@ def _position(tree: Any, place: Place) -> tuple[int, int]:
     return line, column
 
 
-def _explain(problem: Any, model: type[BaseModel], file: YamlFile, prefix: Place) -> ConvoyError:
-    place = (*prefix, *problem["loc"])
+def _explain(place: Place, alternatives: Sequence[Any], model: type[BaseModel], file: YamlFile) -> ConvoyError:
+    """What is wrong at `place`; several `alternatives` are what each of the types that the key may have says."""
+    problem = alternatives[0]
     name = ".".join(str(step) for step in place)
     where = file.where(place)
     if problem["type"] == "extra_forbidden":
@@ -111,13 +129,20 @@ def _explain(problem: Any, model: type[BaseModel], file: YamlFile, prefix: Place
         return UnknownKey(name, where=where, why="nothing reads this key", remedy=remedy)
     if problem["type"] == "missing":
         return MissingKey(name, where=where, why="this key is needed", remedy="add it")
-    why = f"{problem['input']!r}: {problem['msg']}"
-    return WrongValue(name, where=where, why=why, remedy=_remedy(problem))
+    why = f"{problem['input']!r}: {' or '.join(_rule(alternative) for alternative in alternatives)}"
+    return WrongValue(name, where=where, why=why, remedy=_remedy(alternatives))
 
 
-def _remedy(problem: Any) -> str:
-    expected = problem.get("ctx", {}).get("expected")
-    return f"write {expected}" if expected else "correct the value"
+def _rule(problem: Any) -> str:
+    """The rule that was broken, without the names of our classes."""
+    if problem["type"] == "model_type":
+        return "Input should be `key: value`"
+    return str(problem.get("ctx", {}).get("error", problem["msg"]))
+
+
+def _remedy(alternatives: Sequence[Any]) -> str:
+    expected = alternatives[0].get("ctx", {}).get("expected")
+    return f"write {expected}" if expected and len(alternatives) == 1 else "correct the value"
 
 
 def _fields_at(model: type[BaseModel], loc: Sequence[int | str]) -> list[str]:

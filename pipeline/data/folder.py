@@ -90,7 +90,7 @@ def _files(folder: Path) -> Iterator[Path]:
 
 
 def _entries(folder: Path) -> list[Path]:
-    names = sorted(os.listdir(folder))
+    names = sorted(path.name for path in folder.iterdir())
     return [folder / name for name in names if not name.startswith(".") and name.lower() not in _JUNK]
 
 

@@ -210,9 +210,7 @@ class Conductor:
         last = curve.values[-1] if curve.values else None
         self._study.finish(key, outcome, share=share(len(curve.values), curve.planned_epochs), last=last)
         self._live.discard(key)
-        self._trials[key] = ended = replace(
-            self._trials[key], state=outcome.state, reason=outcome.reason, value=outcome.value
-        )
+        self._trials[key] = ended = replace(self._trials[key], state=outcome.state, reason=outcome.reason, value=outcome.value)
         if outcome.state != "infeasible":
             self._ends.append(ended)
             self._refuse_a_row_of_failures()

@@ -25,6 +25,7 @@ from pipeline.study.records import TrialRecord
 WORKER_DEATHS = 3  # a trial is retried from its checkpoint this often when its worker dies
 _SHARED_MEMORY_FLOOR = 256 * 2**20  # bytes; results and checkpoints never pass through the object store
 
+
 @contextmanager
 def local_ray(resources: Resources, cpus: int, gpus: int, data_bytes: int) -> Iterator[None]:
     """A Ray of our own on this machine, in the environment that ray_environment made before Ray was imported."""
@@ -44,15 +45,11 @@ def local_ray(resources: Resources, cpus: int, gpus: int, data_bytes: int) -> It
         ray.shutdown()
 
 
-def train_all(
-    conductor: Conductor, assign: Callable[[TrialRecord], Assignment], data: TrialData, resources: Resources
-) -> None:
+def train_all(conductor: Conductor, assign: Callable[[TrialRecord], Assignment], data: TrialData, resources: Resources) -> None:
     """Run the search until the conductor ends it; needs `local_ray` or another Ray around it."""
     with tempfile.TemporaryDirectory(prefix="convoy-ray-") as scratch:
         tuner = tune.Tuner(
-            tune.with_resources(
-                tune.with_parameters(TrialWorker, data=data), {"cpu": resources.cpus, "gpu": resources.gpus}
-            ),
+            tune.with_resources(tune.with_parameters(TrialWorker, data=data), {"cpu": resources.cpus, "gpu": resources.gpus}),
             tune_config=tune.TuneConfig(
                 num_samples=-1,
                 search_alg=StudySearcher(conductor, assign, resources.slots),

@@ -23,7 +23,7 @@ _COPIES_SEED = 0  # copies depend on the images and the strengths alone
 
 
 def run(params: PreprocessParams) -> None:
-    """Write data/processed: recipe.json, and images.npy, labels.npy and index.csv of train, val and test; test's digest beside it."""
+    """Write data/processed: recipe.json; images.npy, labels.npy and index.csv of train, val and test; test's digest."""
     summary = artifacts.read_json(layout.CATALOG / "summary.json")
     rows = _rows_by_split()
     prepare = Prepare(choose_channels(rows["train"], params), choose_size(rows["train"], params), params.fit, params.denoise)

@@ -94,8 +94,8 @@ class Training:
         with self._randomness("dropout", epoch), torch.backends.cudnn.flags(enabled=True, deterministic=True):
             for step, rows in enumerate(order, start=1):
                 self._set_learning_rate(learning_rate(train, (epoch - 1) * len(order) + step - 1, train.epochs * len(order)))
-                rows = rows.to(images.device)
-                losses.append(self._step(images[rows], labels[rows], changes))
+                chosen = rows.to(images.device)
+                losses.append(self._step(images[chosen], labels[chosen], changes))
                 if step > unread:
                     _require_finite(losses[step - 1 - unread].item(), epoch, step - unread)
         _require_finite(losses[-1].item(), epoch, len(order))

@@ -76,7 +76,7 @@ def test_pipes_and_missing_files_are_refused_without_waiting(tmp_path: Path) -> 
 def test_a_name_that_is_not_utf8_is_shown_escaped_and_refused(tmp_path: Path) -> None:
     write_folder(tmp_path, {"cat": 1})
     save(tmp_path / "cat/plain.png", picture("plain"))
-    os.rename(tmp_path / "cat/plain.png", os.fsencode(tmp_path) + b"/cat/caf\xe9.png")
+    (tmp_path / "cat/plain.png").rename(tmp_path / os.fsdecode(b"cat/caf\xe9.png"))
     source = Folder(tmp_path)
     assert source.samples()[1].path == "cat/caf\\xe9.png"
     with pytest.raises(ImageRefused, match="not UTF-8"):

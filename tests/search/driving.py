@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -97,36 +97,37 @@ class Search:
         """The study as another process reads it."""
         return store.read(self.url, STUDY)
 
-    def work(self, conductor: Conductor, slots: int = 1, epochs: float = math.inf) -> None:
-        """Let workers train until the conductor ends it, or until `epochs` have been trained, as if all were then killed."""
-        messages: dict[str, list[Message]] = {}
+    def work(self, conductor: Conductor, slots: int = 1, epochs: float = math.inf, heard: bool = True) -> None:
+        """Let workers train until the conductor ends it, or all are killed after `epochs`, the last one `heard` of or not."""
+        running: dict[str, Iterator[Message]] = {}
+        limit = len(self.ledger) + epochs
         while not conductor.over:
-            while len(messages) < slots and (trial := conductor.next()):
-                messages[trial.key] = self._left(trial)
-            if not messages:
+            while len(running) < slots and (trial := conductor.next()):
+                running[trial.key] = self.messages(trial)
+            if not running:
                 return
-            for key in list(messages):
-                if messages[key][0].epochs and len(messages[key][0].epochs) == 1:
-                    if epochs <= 0:
-                        return
-                    epochs -= 1
-                if conductor.heard(self._train(messages[key].pop(0))):
-                    del messages[key]
+            for key in list(running):
+                message = next(running[key])
+                if len(self.ledger) >= limit and not heard:
+                    return
+                if conductor.heard(message):
+                    del running[key]
+                if len(self.ledger) >= limit:
+                    return
 
-    def _left(self, trial: TrialRecord) -> list[Message]:
-        """The messages of a worker that takes up this trial, as run_trial gives them."""
-        done = self.checkpoints.get(trial.key, [])
-        repeated = [Message(trial.key, list(done))] if done else []
-        return repeated + [Message(trial.key, [metrics]) for metrics in self.measure(trial)[len(done) :]]
-
-    def _train(self, message: Message) -> Message:
-        known = self.checkpoints.setdefault(message.trial_key, [])
-        for metrics in message.epochs[len(known) :] if len(message.epochs) > 1 else message.epochs[-1:]:
-            if metrics.epoch > len(known):
-                known.append(metrics)
-                self.ledger.append((message.trial_key, metrics.epoch))
+    def messages(self, trial: TrialRecord) -> Iterator[Message]:
+        """What a worker says that takes up this trial, as run_trial does."""
+        saved = self.checkpoints.setdefault(trial.key, [])
+        if saved:
+            yield Message(trial.key, list(saved))
+        try:
+            for metrics in self.measure(trial)[len(saved) :]:
+                self.ledger.append((trial.key, metrics.epoch))
+                saved.append(metrics)
                 self.clock.now += 1
-        return message
+                yield Message(trial.key, [metrics])
+        except ValueError as error:
+            yield Message(trial.key, end="failed", reason=f"Traceback\n{type(error).__name__}: {error}")
 
 
 def story(snapshot: StudySnapshot) -> list[tuple[object, ...]]:

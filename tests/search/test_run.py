@@ -37,7 +37,9 @@ def test_a_raised_budget_continues_the_study_as_if_it_had_never_ended(tmp_path: 
     pd.testing.assert_frame_equal(results(parts), results(whole))
 
 
-def test_with_mlflow_away_the_search_ends_well_sync_brings_the_rest_and_another_space_is_another_study(tmp_path: Path, migrated_mlflow: Path) -> None:
+def test_with_mlflow_away_the_search_ends_well_sync_brings_the_rest_and_another_space_is_another_study(
+    tmp_path: Path, migrated_mlflow: Path
+) -> None:
     folder = searches.write_project(tmp_path / "project", migrated_mlflow, trials=2, tracking_uri="http://127.0.0.1:9")
     assert searches.start(folder).wait(timeout=120) == 0, output(folder)
     assert "E401" in output(folder) and "left to sync" in output(folder) and "`convoy sync`" in output(folder)

@@ -26,7 +26,7 @@ def suggest(trial: optuna.Trial) -> dict[str, bool | int | float | str]:
     return {"train.learning_rate": trial.suggest_float("train.learning_rate", 0, 1), "train.epochs": 4}
 
 
-def ask(study: store.Study, first_points: tuple[dict[str, float], ...] = ()):  # noqa: ANN201
+def ask(study: store.Study, first_points: tuple[dict[str, float], ...] = ()):
     return study.ask(suggest, lambda number: optuna.samplers.RandomSampler(seed=number), lambda number: 7 + number, first_points)
 
 

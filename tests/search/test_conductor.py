@@ -1,0 +1,197 @@
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from pathlib import Path
+
+import optuna
+import pytest
+
+from pipeline.errors import DiskFull, NothingFits, TrialsFail
+from pipeline.search.conductor import FAILURES_IN_A_ROW, INFEASIBLE_IN_A_ROW
+from pipeline.search.messages import Message
+from pipeline.study.records import TrialRecord
+from pipeline.training.metrics import EpochMetrics
+from tests.search.driving import FIRST, SPACE, STUDY, Search, at_most_4_layers, curve, epoch, space
+
+FOUR_EPOCHS = SPACE.replace("{type: int, low: 1, high: 9}", "4")
+
+
+@pytest.fixture
+def search(tmp_path: Path) -> Search:
+    return Search(tmp_path, FOUR_EPOCHS)
+
+
+def told(search: Search, number: int = 0) -> optuna.trial.FrozenTrial:
+    """The trial as a plain Optuna client sees it."""
+    return optuna.load_study(study_name=STUDY, storage=search.url).get_trials()[number]
+
+
+def accuracies(*values: float) -> list[Message]:
+    return [Message(FIRST, [epoch(number, value)]) for number, value in enumerate(values, start=1)]
+
+
+def test_the_value_of_a_trial_is_the_metric_at_its_last_planned_epoch_not_the_best(search: Search) -> None:
+    conductor = search.conductor()
+    conductor.next()
+    assert [conductor.heard(message) for message in accuracies(0.5, 0.9, 0.8, 0.6)] == [False, False, False, True]
+    (trial,) = search.snapshot().trials
+    assert (trial.state, trial.value) == ("completed", 0.6)
+    assert (told(search).state.name, told(search).value) == ("COMPLETE", 0.6)
+
+
+def test_a_trial_that_the_rule_stops_is_told_pruned_at_its_share_of_its_own_plan(search: Search) -> None:
+    height = iter([0.9, 0.8, 0.7])
+    search.measure = lambda trial: [epoch(number, level) for level in [next(height)] for number in range(1, 5)]
+    search.work(search.conductor(stopping="asha", trials=3))
+    assert [trial.state for trial in search.snapshot().trials] == ["completed", "completed", "pruned"]
+    pruned = search.snapshot().trials[2]
+    assert (len(pruned.epochs), pruned.value, pruned.reason) == (1, None, "stopped by asha after 1 of 4 epochs")
+    assert (told(search, 2).state.name, told(search, 2).intermediate_values) == ("PRUNED", {25: 0.7})
+    assert told(search, 2).constraints == {}
+
+
+@pytest.mark.parametrize("message", [accuracies(math.nan)[0], Message(FIRST, [epoch(1, 0.9, loss=math.inf)])])
+def test_a_metric_that_is_not_finite_ends_the_trial_as_diverged_and_violates_a_constraint(
+    search: Search, message: Message
+) -> None:
+    conductor = search.conductor()
+    conductor.next()
+    assert conductor.heard(message)
+    assert search.snapshot().trials[0].state == "diverged"
+    assert (told(search).state.name, told(search).constraints) == ("PRUNED", {"diverged": 1.0})
+
+
+def test_a_worker_may_say_itself_that_a_trial_diverged(search: Search) -> None:
+    conductor = search.conductor()
+    conductor.next()
+    assert conductor.heard(Message(FIRST, end="diverged", reason="diverged in epoch 1 at step 2"))
+    assert search.snapshot().trials[0].reason == "diverged in epoch 1 at step 2"
+    assert (told(search).state.name, told(search).constraints) == ("PRUNED", {"diverged": 1.0})
+
+
+def test_an_error_of_code_is_told_fail_with_its_text_and_the_search_goes_on(search: Search) -> None:
+    conductor = search.conductor(trials=2)
+    conductor.next()
+    assert conductor.heard(Message(FIRST, end="failed", reason="Traceback …\nValueError: x"))
+    assert search.snapshot().trials[0].reason == "Traceback …\nValueError: x"
+    assert (told(search).state.name, told(search).constraints) == ("FAIL", {})
+    assert conductor.next() is not None
+
+
+def test_a_trial_whose_worker_keeps_dying_fails_once(search: Search) -> None:
+    conductor = search.conductor()
+    conductor.next()
+    conductor.lost(FIRST, "its worker process died 4 times")
+    conductor.lost(FIRST, "again")
+    assert search.snapshot().trials[0].reason == "its worker process died 4 times"
+    assert conductor.live == 0
+
+
+def test_infeasible_points_are_never_launched_not_counted_and_told_pruned_with_a_constraint(search: Search) -> None:
+    search.fits = at_most_4_layers
+    search.work(search.conductor(trials=3, sampler="random"))
+    trials = search.snapshot().trials
+    infeasible = [trial for trial in trials if trial.state == "infeasible"]
+    assert infeasible and len(trials) - len(infeasible) == 3
+    assert {int(trial.hyperparameters["model.num_conv_layers"]) > 4 for trial in infeasible} == {True}
+    assert {key for key, _ in search.ledger} == {trial.key for trial in trials if trial.state == "completed"}
+    number = infeasible[0].number
+    assert (told(search, number).state.name, told(search, number).constraints) == ("PRUNED", {"infeasible": 1.0})
+
+
+def test_100_infeasible_points_in_a_row_end_the_search_with_the_layer_named(search: Search) -> None:
+    search.text = FOUR_EPOCHS.replace("low: 1, high: 8", "low: 5, high: 8")
+    search.fits = at_most_4_layers
+    conductor = search.conductor(sampler="random")
+    assert conductor.next() is None
+    assert isinstance(conductor.failure, NothingFits) and "layer conv5" in str(conductor.failure)
+    assert [trial.state for trial in search.snapshot().trials] == ["infeasible"] * INFEASIBLE_IN_A_ROW
+
+
+def always_fails(trial: TrialRecord) -> list[EpochMetrics]:
+    raise ValueError("no such layer")
+
+
+def fails_differently(trial: TrialRecord) -> list[EpochMetrics]:
+    raise ValueError(f"in trial {trial.number}")
+
+
+def fails_but_every_third(trial: TrialRecord) -> list[EpochMetrics]:
+    return curve(trial) if trial.number % 3 == 0 else always_fails(trial)
+
+
+def test_the_same_failure_5_times_in_a_row_ends_the_search_with_its_text(search: Search) -> None:
+    search.measure = always_fails
+    conductor = search.conductor(trials=20)
+    search.work(conductor)
+    assert isinstance(conductor.failure, TrialsFail) and "no such layer" in str(conductor.failure)
+    assert [trial.state for trial in search.snapshot().trials] == ["failed"] * FAILURES_IN_A_ROW
+
+
+@pytest.mark.parametrize("measure", [fails_differently, fails_but_every_third])
+def test_other_failures_end_no_search(search: Search, measure: object) -> None:
+    search.measure = measure  # type: ignore[assignment]
+    conductor = search.conductor(trials=8)
+    search.work(conductor)
+    assert conductor.failure is None and len(search.snapshot().trials) == 8
+
+
+def test_a_full_disk_ends_the_search_and_its_trials_wait(search: Search) -> None:
+    conductor = search.conductor()
+    conductor.next()
+    assert conductor.heard(Message(FIRST, end="disk full", reason="x.checkpoint: No space left on device"))
+    conductor.close({})
+    assert isinstance(conductor.failure, DiskFull)
+    assert search.snapshot().trials[0].state == "interrupted"
+
+
+def test_messages_of_trials_that_are_not_live_are_refused(search: Search) -> None:
+    conductor = search.conductor()
+    conductor.next()
+    for message in accuracies(0.1, 0.2, 0.3, 0.4):
+        conductor.heard(message)
+    before = search.snapshot()
+    assert conductor.heard(Message(FIRST, [epoch(5, 0.5)]))
+    assert conductor.heard(Message("00112233-0007", [epoch(1, 0.5)]))
+    assert search.snapshot() == before
+
+
+def test_epochs_reported_twice_are_ignored(search: Search) -> None:
+    conductor = search.conductor()
+    conductor.next()
+    first, second, third, _ = accuracies(0.1, 0.2, 0.3, 0.4)
+    conductor.heard(first)
+    changed = replace(first.epochs[0], train_loss=9.0)
+    assert not conductor.heard(Message(FIRST, [changed, *second.epochs, *third.epochs]))
+    assert not conductor.heard(second)
+    assert search.snapshot().trials[0].epochs == (*first.epochs, *second.epochs, *third.epochs)
+
+
+def test_epochs_after_the_one_that_the_rule_stops_do_not_count(search: Search) -> None:
+    good = iter([0.9, 0.8])
+    search.measure = lambda trial: [epoch(number, level) for level in [next(good)] for number in range(1, 5)]
+    search.work(search.conductor(trials=2))
+    conductor = search.conductor(trials=3, stopping="asha")
+    trial = conductor.next()
+    assert trial is not None
+    assert conductor.heard(Message(trial.key, [epoch(1, 0.1), epoch(2, 0.99)]))
+    assert len(search.snapshot().trials[2].epochs) == 1
+
+
+def test_the_space_gives_first_points_and_everyone_is_told_of_every_end(search: Search) -> None:
+    search.text = FOUR_EPOCHS + "first_points:\n  - {train.learning_rate: 0.01, model.num_conv_layers: 3}\n"
+    search.work(search.conductor(trials=2))
+    trials = search.snapshot().trials
+    assert trials[0].hyperparameters["model.num_conv_layers"] == 3
+    assert space(search.folder, search.text).first_points[0].items() <= trials[0].hyperparameters.items()
+    assert [trial.key for trial in search.ended] == [trial.key for trial in trials]
+
+
+def test_progress_counts_what_has_ended_and_knows_the_best(search: Search) -> None:
+    conductor = search.conductor(trials=3)
+    assert conductor.progress() == (0, None)
+    search.work(conductor)
+    done, best = conductor.progress()
+    assert best is not None
+    assert (done, best.key) == (3, max(search.snapshot().trials, key=lambda trial: trial.value or 0).key)

@@ -1,0 +1,88 @@
+"""What README and docs tell a newcomer to type and to open is there."""
+
+from __future__ import annotations
+
+import itertools
+import re
+import shlex
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from ruamel.yaml import YAML
+
+from pipeline.__main__ import _parser
+from tests.imports import REPOSITORY
+
+README = REPOSITORY / "README.md"
+PAGES = [README, *sorted((REPOSITORY / "docs").glob("*.md")), REPOSITORY / "benchmarks/README.md"]
+PROGRAMS = {"make", "convoy", "dvc", "python", "python3", "pip", ".", "mlflow"}
+
+
+def test_the_readme_is_short() -> None:
+    assert len(README.read_text().splitlines()) <= 150
+
+
+def _commands(page: Path) -> Iterator[list[str]]:
+    """What is to be typed: each line of a shell block, and every `inline` text that begins with a program and has an argument."""
+    text = page.read_text()
+    blocks = re.findall(r"^ *```sh\n(.*?)^ *```", text, re.DOTALL | re.MULTILINE)
+    inline = re.findall(r"`([^`\n]+)`", re.sub(r"```.*?```", "", text, flags=re.DOTALL))
+    lines = [line for block in blocks for line in block.splitlines()] + inline
+    for line in lines:
+        if "…" in line:
+            continue
+        for part in line.split("&&"):
+            words = shlex.split(part, comments=True) if re.match(r"[\w.]+ ", part.strip()) else []
+            if words and words[0] in PROGRAMS:
+                yield words
+
+
+TYPED = [(page, words) for page in PAGES for words in _commands(page)]
+IDS = [f"{page.name}: {' '.join(words)}" for page, words in TYPED]
+
+
+@pytest.mark.parametrize(("page", "words"), TYPED, ids=IDS)
+def test_a_command_that_a_page_names_exists(page: Path, words: list[str]) -> None:
+    program, *arguments = words
+    if program == "make":
+        subprocess.run(["make", "--dry-run", *arguments], cwd=REPOSITORY, check=True, capture_output=True)
+    elif program == "convoy":
+        assert _parses(arguments)
+    elif program == "dvc":
+        assert arguments[0] in {"repro", "exp", "metrics", "plots"}
+        for override in (word for flag, word in itertools.pairwise(arguments) if flag == "-S"):
+            assert _is_parameter(override.partition("=")[0]), override
+    elif program == "python" and not arguments[0].startswith("-"):
+        assert (REPOSITORY / arguments[0]).is_file()
+
+
+def _parses(arguments: list[str]) -> bool:
+    """Whether the command line takes them; a command alone need not have its arguments."""
+    try:
+        return bool(_parser().parse_args(arguments if len(arguments) > 1 else [*arguments, "--help"]).act)
+    except SystemExit as end:
+        return end.code == 0
+
+
+def _is_parameter(name: str) -> bool:
+    values = YAML(typ="safe").load(REPOSITORY / "params.yaml")
+    for key in name.split("."):
+        if not isinstance(values, dict) or key not in values:
+            return False
+        values = values[key]
+    return True
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_link_leads_to_a_file(page: Path) -> None:
+    targets = re.findall(r"\]\(([^)#]+)[^)]*\)", page.read_text())
+    assert [target for target in targets if not target.startswith("http") and not (page.parent / target).is_file()] == []
+
+
+def test_every_file_of_the_table_is_there() -> None:
+    table = README.read_text().partition("| I want to … | File |")[2].partition("\n\n")[0]
+    files = [name for name in re.findall(r"`([^`]+)`", table) if "/" in name or name.endswith(".yaml")]
+    assert len(files) >= 12
+    assert [file for file in files if not (REPOSITORY / file).is_file()] == []
