@@ -49,7 +49,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
     add = parser.add_subparsers(title="commands", dest="command", required=True, metavar="COMMAND").add_parser
     for stage in STAGES:
-        _of_project(add(stage, help=f"run the stage {stage} alone; `dvc repro` runs what is out of date"), commands.run_stage, stage)
+        _of_project(
+            add(stage, help=f"run the stage {stage} alone; `dvc repro` runs what is out of date"), commands.run_stage, stage
+        )
     _add_check(add("check", help="everything that is wrong with configuration, space, data, resources, tracking"))
     _of_project(add("status", help="the registered model, its test score and what to do next"), commands.status)
     _of_project(add("sync", help="make MLflow equal to the study"), commands.sync)
@@ -63,7 +65,9 @@ def _of_project(parser: argparse.ArgumentParser, act: Callable[..., None], *argu
 
 
 def _add_check(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("point", metavar="NAME=VALUE", nargs="*", help="print the layers of this configuration, e.g. model.filters=32")
+    parser.add_argument(
+        "point", metavar="NAME=VALUE", nargs="*", help="print the layers of this configuration, e.g. model.filters=32"
+    )
     parser.add_argument("--image", metavar="HxWxC", help="for images of this size; default: as prepared")
     parser.add_argument("--classes", type=int, help="for this many classes; default: as prepared")
     parser.set_defaults(act=lambda o: commands.check(o.point, o.image, o.classes))
@@ -79,7 +83,9 @@ def _add_pull(parser: argparse.ArgumentParser) -> None:
 
 def _add_predict(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("images", metavar="IMAGE", nargs="+", type=Path, help="image files or folders of them")
-    parser.add_argument("--model", type=Path, default=Path("champion"), help="a folder written by `convoy pull` (default: champion)")
+    parser.add_argument(
+        "--model", type=Path, default=Path("champion"), help="a folder written by `convoy pull` (default: champion)"
+    )
     parser.add_argument("--json", action="store_true", help="one JSON object a line, with all probabilities")
     parser.set_defaults(act=lambda o: commands.predict(o.images, o.model, o.json))
 

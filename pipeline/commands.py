@@ -129,5 +129,6 @@ def _registered_name(root: Path) -> str | None:
 
 def _commit() -> str:
     """The git commit of the working directory, with + behind it when files differ from it; empty outside git."""
-    done = subprocess.run(["git", "describe", "--always", "--abbrev=40", "--dirty=+", "--exclude=*"], capture_output=True, text=True)
+    command = ["git", "describe", "--always", "--abbrev=40", "--dirty=+", "--exclude=*"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)  # outside git there is none
     return done.stdout.strip()

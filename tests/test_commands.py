@@ -50,9 +50,7 @@ def test_outside_a_project_a_stage_says_where_to_go(
     assert "E212 a project" in capsys.readouterr().err
 
 
-def test_an_unexpected_error_is_one_line_and_its_traceback_is_in_the_log(
-    here: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_an_unexpected_error_is_one_line_and_its_traceback_is_in_the_log(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     shutil.rmtree(here / "data")
     (here / "data").write_text("not a folder")
     assert main(["split"]) == 1

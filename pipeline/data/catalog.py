@@ -5,13 +5,16 @@ from __future__ import annotations
 import io
 from collections import Counter
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from pipeline.data.images import pixel_digest
-from pipeline.data.sample import Sample, Source
-from pipeline.data.sources import IngestParams
 from pipeline.errors import ClassTooSmall, ConvoyError, EmptyClass, ImageRefused, NoImages, OneClass, UnreadableImages, raise_all
+
+if TYPE_CHECKING:  # a stage that only reads the catalog depends on no source
+    from pipeline.data.sample import Sample, Source
+    from pipeline.data.sources import IngestParams
 
 SPLITS = ("train", "val", "test")
 

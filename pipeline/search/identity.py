@@ -12,6 +12,8 @@ from typing import Any
 # The code whose change changes what a trial's numbers mean, relative to the package.
 TRAINING_CODE = ("models", "training", *(f"data/{name}.py" for name in ("augment", "batches", "prepare", "seeds", "strengths")))
 
+NOT_TRAINING = ("training/program.py", "training/settings.py")  # what happens after a search
+
 
 def digest(value: Any) -> str:
     """sha256 of a JSON value, independent of the order of its keys."""
@@ -26,7 +28,8 @@ def study_id(identity: Mapping[str, str]) -> str:
 def code_digest(package: Path) -> str:
     """Digest of the syntax trees, without docstrings and comments, of the code that trains."""
     files = [file for part in TRAINING_CODE for file in _modules(package / part)]
-    return digest({str(file.relative_to(package)): _meaning(file.read_text(encoding="utf-8")) for file in files})
+    named = {file.relative_to(package).as_posix(): file for file in files}
+    return digest({name: _meaning(file.read_text(encoding="utf-8")) for name, file in named.items() if name not in NOT_TRAINING})
 
 
 def differences(one: Mapping[str, str], other: Mapping[str, str]) -> list[str]:

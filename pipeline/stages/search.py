@@ -39,7 +39,8 @@ def _facts(params: SearchParams, recipe: Recipe, commit: str) -> dict[str, str]:
         "searched": f"{params.space} for {params.metric}, {params.sampler} and {params.stopping}, seed {params.seed}",
         "data": f"{recipe.source}: {images}, {len(recipe.classes)} classes, {'×'.join(map(str, recipe.shape))}",
         "budget": ", ".join(filter(None, limits)),
-        "commit": commit,
+        "commit": commit.rstrip("+"),
+        "uncommitted changes": "yes" if commit.endswith("+") else "no",
     }
 
 

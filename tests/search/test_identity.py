@@ -81,9 +81,10 @@ def test_a_new_module_or_a_moved_one_changes_the_digest(package: Path) -> None:
     assert len(set(digests)) == 3
 
 
-def test_other_code_does_not_matter(package: Path) -> None:
+@pytest.mark.parametrize("name", ["data/images.py", *identity.NOT_TRAINING])
+def test_other_code_does_not_matter(package: Path, name: str) -> None:
     before = identity.code_digest(package)
-    (package / "data/images.py").write_text("x = 1")
+    (package / name).write_text("x = 1")
     assert identity.code_digest(package) == before
 
 
