@@ -18,14 +18,24 @@ _DPI = 110
 _MOST_NUMBERED = 20  # classes; a larger confusion matrix is drawn without numbers
 
 
-def search_history(values: Sequence[tuple[int, float]], metric: str, direction: str) -> bytes:
-    """Each (trial number, value) as a point and the best value so far as a line; direction is "maximize" or "minimize"."""
+def search_history(
+    completed: Sequence[tuple[int, float]], stopped: Sequence[tuple[int, float]], metric: str, direction: str
+) -> bytes:
+    """Completed trials (number, value) as points with the best so far as a line, stopped ones where they stood, in grey.
+
+    direction is "maximize" or "minimize".
+    """
+    from matplotlib.ticker import MaxNLocator
+
     figure, axes = _figure(7.0, 4.0)
-    numbers = [number for number, _ in values]
-    best = accumulate((value for _, value in values), max if direction == "maximize" else min)
-    axes.plot(numbers, [value for _, value in values], "o", markersize=4, alpha=0.6, label="trial")
-    axes.step(numbers, list(best), where="post", label="best so far")
+    numbers, values = _columns(completed)
+    best = list(accumulate(values, max if direction == "maximize" else min))
+    axes.plot(*_columns(stopped), "x", markersize=5, color="0.6", label="stopped early")
+    axes.plot(numbers, values, "o", markersize=5, alpha=0.7, label="completed")
+    last = max([number for number, _ in (*completed, *stopped)], default=0)
+    axes.step([*numbers, last], [*best, *best[-1:]] if best else [np.nan], where="post", label="best so far")
     axes.set(xlabel="trial", ylabel=metric, title="Search history")
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.legend()
     return _png(figure)
 
@@ -68,6 +78,10 @@ def _write_counts(axes: Axes, confusion: npt.NDArray[np.int64], share: npt.NDArr
         if count:
             color = "white" if share[row, column] > 0.5 else "black"
             axes.text(column, row, str(count), ha="center", va="center", color=color, fontsize=8)
+
+
+def _columns(points: Sequence[tuple[int, float]]) -> tuple[list[int], list[float]]:
+    return [number for number, _ in points], [value for _, value in points]
 
 
 def _figure(width: float, height: float, rows: int = 1) -> tuple[Figure, Axes]:

@@ -12,8 +12,8 @@ from PIL import Image
 from pipeline import figures
 
 PICTURES: dict[str, Callable[[], bytes]] = {
-    "history": lambda: figures.search_history([(0, 0.5), (2, 0.7), (3, 0.6)], "val_accuracy", "maximize"),
-    "history without a trial": lambda: figures.search_history([], "val_loss", "minimize"),
+    "history": lambda: figures.search_history([(0, 0.5), (2, 0.7), (3, 0.6)], [(1, 0.2), (4, 0.3)], "val_accuracy", "maximize"),
+    "history without a trial": lambda: figures.search_history([], [], "val_loss", "minimize"),
     "curves": lambda: figures.learning_curves({"train_loss": [2.0, 1.0], "val_accuracy": [0.5, 0.8]}),
     "curves of a refit": lambda: figures.learning_curves({"train_loss": [2.0]}),
     "confusion": lambda: figures.confusion_matrix(np.array([[9, 1], [0, 0]]), ["cat_dog", "$x_$"]),

@@ -30,6 +30,13 @@ def history(snapshot: StudySnapshot) -> pd.DataFrame:
     return table
 
 
+def points(snapshot: StudySnapshot) -> tuple[list[tuple[int, float]], list[tuple[int, float]]]:
+    """(trial number, value) of completed trials, and (trial number, last value) of those stopped early."""
+    completed = [(trial.number, trial.value) for trial in snapshot.trials if trial.value is not None]
+    stopped = [(trial.number, _last(trial, snapshot.metric)) for trial in snapshot.trials if trial.state == "pruned"]
+    return completed, [(number, value) for number, value in stopped if value is not None]
+
+
 def curves(snapshot: StudySnapshot) -> pd.DataFrame:
     """trial, epoch and the metrics of every epoch trained."""
     rows = [
@@ -41,15 +48,20 @@ def curves(snapshot: StudySnapshot) -> pd.DataFrame:
 
 
 def _row(trial: TrialRecord, metric: str) -> dict[str, Any]:
-    last = getattr(trial.epochs[-1], metric) if trial.epochs else None
     return {
         "number": trial.number,
         "trial_key": trial.key,
         "state": trial.state,
         "value": trial.value,
-        "last_value": last,
+        "last_value": _last(trial, metric),
         "epochs": len(trial.epochs),
         "seconds": round(sum(metrics.seconds for metrics in trial.epochs), 3),
         **trial.hyperparameters,
         "reason": trial.reason.strip().splitlines()[-1] if trial.reason.strip() else "",
     }
+
+
+def _last(trial: TrialRecord, metric: str) -> float | None:
+    """The metric after the last epoch trained."""
+    value: float | None = getattr(trial.epochs[-1], metric) if trial.epochs else None
+    return value

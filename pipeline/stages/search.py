@@ -54,9 +54,7 @@ def _write(folder: Path, snapshot: StudySnapshot, family: str) -> None:
         artifacts.write_text(folder / name, table.to_csv(index=False, lineterminator="\n"))
     artifacts.write_text(folder / "best.yaml", _yaml(_best(snapshot, family)))
     artifacts.write_json(folder / "summary.json", _summary(snapshot))
-    history = tables["history.csv"]
-    values = list(zip(history["trial"].tolist(), history["value"].tolist(), strict=True))
-    picture = figures.search_history(values, snapshot.metric, snapshot.direction)
+    picture = figures.search_history(*leaderboard.points(snapshot), snapshot.metric, snapshot.direction)
     artifacts.write_bytes(folder / "history.png", picture)
 
 
