@@ -84,8 +84,9 @@ def check_all(root: Path, question: Question) -> tuple[list[str], list[ConvoyErr
     if share is not None:
         findings.lines.append(f"resources: {share.slots} trials at once, {share.cpus:g} CPU and {share.gpus:g} GPU each")
     uri = params.search.tracking_uri or layout.default_tracking_uri(root)
-    if findings.attempt(lambda: _reach(uri)) is not None:
-        findings.lines.append(f"tracking: {uri} answers")
+    answer = findings.attempt(lambda: _reach(uri))
+    if answer is not None:
+        findings.lines.append(f"tracking: {uri} {answer}")
     return findings.lines, findings.problems
 
 
@@ -122,7 +123,10 @@ def _row(name: str, output: tuple[int, ...], parameters: int) -> str:
     return f"  {name:24s} {'×'.join(map(str, output)):>12s} {parameters:>12,d}"
 
 
-def _reach(uri: str) -> bool:
+def _reach(uri: str) -> str:
+    """How the tracking store answers; a SQLite file that is not there yet is left for the search to create."""
+    if uri.startswith("sqlite:///") and not Path(uri.removeprefix("sqlite:///")).exists():
+        return "will be created"
     with reaching(uri):
         connect(uri).search_experiments(max_results=1)
-    return True
+    return "answers"

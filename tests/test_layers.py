@@ -40,7 +40,7 @@ DOORS = {
     "PIL": ["pipeline.data.images"],
     "sklearn": ["pipeline.data.digits"],
     "matplotlib": ["pipeline.figures"],
-    "tempfile": ["pipeline.artifacts", "pipeline.search.tuner", "pipeline.tracking.pull"],
+    "tempfile": ["pipeline.artifacts", "pipeline.tracking.pull"],
     "pickle": [],
 }
 WRITING = {"write_text", "write_bytes"}

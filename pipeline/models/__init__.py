@@ -9,12 +9,12 @@ from types import ModuleType
 from pipeline.config import did_you_mean
 from pipeline.errors import UnknownName
 
-_NOT_FAMILIES = {"shapes", "blocks"}
+NOT_FAMILIES = {"shapes", "blocks"}
 
 
 def families() -> list[str]:
     """Names of all families, sorted."""
-    return sorted(module.name for module in pkgutil.iter_modules(__path__) if module.name not in _NOT_FAMILIES)
+    return sorted(module.name for module in pkgutil.iter_modules(__path__) if module.name not in NOT_FAMILIES)
 
 
 def family(name: str) -> ModuleType:

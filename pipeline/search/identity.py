@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from pipeline.models import NOT_FAMILIES
+
 # The code whose change changes what a trial's numbers mean, relative to the package.
 TRAINING_CODE = ("models", "training", *(f"data/{name}.py" for name in ("augment", "batches", "prepare", "seeds", "strengths")))
 
@@ -25,16 +27,24 @@ def study_id(identity: Mapping[str, str]) -> str:
     return digest(dict(identity))[:16]
 
 
-def code_digest(package: Path) -> str:
-    """Digest of the syntax trees, without docstrings and comments, of the code that trains."""
+def code_digest(package: Path, family: str) -> str:
+    """Digest of the syntax trees, without docstrings and comments, of the code that trains networks of `family`."""
     files = [file for part in TRAINING_CODE for file in _modules(package / part)]
     named = {file.relative_to(package).as_posix(): file for file in files}
-    return digest({name: _meaning(file.read_text(encoding="utf-8")) for name, file in named.items() if name not in NOT_TRAINING})
+    return digest({name: _meaning(file.read_text(encoding="utf-8")) for name, file in named.items() if _trains(name, family)})
 
 
 def differences(one: Mapping[str, str], other: Mapping[str, str]) -> list[str]:
     """The keys in which two identities differ, sorted."""
     return sorted(key for key in one.keys() | other.keys() if one.get(key) != other.get(key))
+
+
+def _trains(name: str, family: str) -> bool:
+    """Whether a module, by its path in the package, has a part in training networks of `family`."""
+    folder, _, module = name.rpartition("/")
+    if folder == "models":
+        return module.removesuffix(".py") in {"__init__", family, *NOT_FAMILIES}
+    return name not in NOT_TRAINING
 
 
 def _modules(path: Path) -> list[Path]:

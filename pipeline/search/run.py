@@ -57,7 +57,7 @@ def new_study(params: SearchParams, space: Space, recipe: Recipe, facts: Mapping
         "space": identity.digest(space.canonical()),
         "metric": identity.digest(fixed["metric"]),
         "seed": identity.digest(fixed["seed"]),
-        "code": identity.code_digest(Path(pipeline.__file__).parent),
+        "code": identity.code_digest(Path(pipeline.__file__).parent, space.family),
     }
     return StudyRow(identity.study_id(digests), time.time(), params.metric, digests, dict(facts), 0.0, False)
 
@@ -142,7 +142,7 @@ def _train(
         return Assignment(trial.key, space.family, trial.hyperparameters, trial.seed, str(folder), share.threads, device)
 
     with interruptible(conductor.stop, watched), local_ray(share, cpus, gpus, data.nbytes):
-        train_all(conductor, assign, data, share)
+        train_all(conductor, assign, data, share, scratch=folder / "ray")
 
 
 def _data(recipe: Recipe, folder: Path) -> TrialData:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import logging
-import tempfile
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import ray
@@ -45,27 +46,33 @@ def local_ray(resources: Resources, cpus: int, gpus: int, data_bytes: int) -> It
         ray.shutdown()
 
 
-def train_all(conductor: Conductor, assign: Callable[[TrialRecord], Assignment], data: TrialData, resources: Resources) -> None:
-    """Run the search until the conductor ends it; needs `local_ray` or another Ray around it."""
-    with tempfile.TemporaryDirectory(prefix="convoy-ray-") as scratch:
-        tuner = tune.Tuner(
-            tune.with_resources(tune.with_parameters(TrialWorker, data=data), {"cpu": resources.cpus, "gpu": resources.gpus}),
-            tune_config=tune.TuneConfig(
-                num_samples=-1,
-                search_alg=StudySearcher(conductor, assign, resources.slots),
-                scheduler=StudyScheduler(conductor),
-                reuse_actors=True,
-            ),
-            run_config=tune.RunConfig(
-                name="search",
-                storage_path=scratch,
-                stop=StudyStopper(conductor),
-                checkpoint_config=tune.CheckpointConfig(checkpoint_frequency=0, checkpoint_at_end=False),
-                failure_config=tune.FailureConfig(max_failures=WORKER_DEATHS),
-                verbose=0,
-            ),
-        )
-        tuner.fit()
+def train_all(
+    conductor: Conductor, assign: Callable[[TrialRecord], Assignment], data: TrialData, resources: Resources, scratch: Path
+) -> None:
+    """Run the search until the conductor ends it; needs `local_ray` or another Ray around it.
+
+    `scratch` takes what Ray Tune insists on writing and nobody reads; it is emptied before and after.
+    """
+    shutil.rmtree(scratch, ignore_errors=True)
+    tuner = tune.Tuner(
+        tune.with_resources(tune.with_parameters(TrialWorker, data=data), {"cpu": resources.cpus, "gpu": resources.gpus}),
+        tune_config=tune.TuneConfig(
+            num_samples=-1,
+            search_alg=StudySearcher(conductor, assign, resources.slots),
+            scheduler=StudyScheduler(conductor),
+            reuse_actors=True,
+        ),
+        run_config=tune.RunConfig(
+            name="search",
+            storage_path=str(scratch.resolve()),
+            stop=StudyStopper(conductor),
+            checkpoint_config=tune.CheckpointConfig(checkpoint_frequency=0, checkpoint_at_end=False),
+            failure_config=tune.FailureConfig(max_failures=WORKER_DEATHS),
+            verbose=0,
+        ),
+    )
+    tuner.fit()
+    shutil.rmtree(scratch, ignore_errors=True)
 
 
 class _OfThisProcess:

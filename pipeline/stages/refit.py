@@ -18,6 +18,7 @@ from pipeline.errors import RefitDiverged
 from pipeline.training import program
 from pipeline.training.fit import Diverged, Training
 from pipeline.training.hyperparameters import parse
+from pipeline.training.metrics import EpochMetrics
 from pipeline.training.settings import RefitParams
 
 
@@ -38,11 +39,17 @@ def _train_and_val(recipe: Recipe) -> Packed:
 def _train(training: Training, data: Packed, trial_key: str) -> list[dict[str, float]]:
     """The metrics of each epoch that are the same in every run, so without the time it took."""
     try:
-        curve = [metrics.metrics() for metrics in training.fit(data, None)]
+        curve = [_shown(metrics, training) for metrics in training.fit(data, None)]
     except Diverged as error:
         remedy = "choose another refit.seed or search with smaller learning rates"
         raise RefitDiverged("refit", where=trial_key, why=str(error), remedy=remedy) from error
     return [{name: value for name, value in metrics.items() if name != "seconds"} for metrics in curve]
+
+
+def _shown(metrics: EpochMetrics, training: Training) -> dict[str, float]:
+    planned = training.hyperparameters.train.epochs
+    print(f"refit: epoch {metrics.epoch}/{planned}, train loss {metrics.train_loss:.4f}, {metrics.seconds:.1f} s")
+    return metrics.metrics()
 
 
 def _write(folder: Path, training: Training, recipe: Recipe, best: dict[str, Any], curve: list[dict[str, float]]) -> None:

@@ -46,7 +46,7 @@ def edited(package: Path, old: str, new: str) -> str:
     """The digest after this edit."""
     assert old in MODULE
     (package / "training/rule.py").write_text(MODULE.replace(old, new))
-    return identity.code_digest(package)
+    return identity.code_digest(package, "cnn")
 
 
 @pytest.mark.parametrize(
@@ -73,19 +73,25 @@ def test_a_change_of_the_code_that_trains_changes_the_digest(package: Path, old:
 
 
 def test_a_new_module_or_a_moved_one_changes_the_digest(package: Path) -> None:
-    digests = [identity.code_digest(package)]
-    (package / "models/resnet.py").write_text("")
-    digests.append(identity.code_digest(package))
-    (package / "models/resnet.py").rename(package / "models/vit.py")
-    digests.append(identity.code_digest(package))
+    digests = [identity.code_digest(package, "cnn")]
+    (package / "training/swa.py").write_text("")
+    digests.append(identity.code_digest(package, "cnn"))
+    (package / "training/swa.py").rename(package / "training/ema.py")
+    digests.append(identity.code_digest(package, "cnn"))
     assert len(set(digests)) == 3
+
+
+def test_each_family_has_its_own_digest_and_a_new_one_leaves_the_others_alone(package: Path) -> None:
+    before = identity.code_digest(package, "cnn")
+    (package / "models/resnet.py").write_text("DEPTH = 18")
+    assert identity.code_digest(package, "cnn") == before != identity.code_digest(package, "resnet")
 
 
 @pytest.mark.parametrize("name", ["data/images.py", *identity.NOT_TRAINING])
 def test_other_code_does_not_matter(package: Path, name: str) -> None:
-    before = identity.code_digest(package)
+    before = identity.code_digest(package, "cnn")
     (package / name).write_text("x = 1")
-    assert identity.code_digest(package) == before
+    assert identity.code_digest(package, "cnn") == before
 
 
 def test_all_code_that_turns_packed_images_into_numbers_is_covered() -> None:
