@@ -18,6 +18,7 @@ STAGES = ("ingest", "split", "preprocess", "search", "refit", "evaluate", "regis
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit code. Errors are one line each; `--debug` adds the traceback."""
     options = _parser().parse_args(arguments)
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # threads that spin for work cost a shared machine six times the time
     sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]  # a search is watched while it runs
     act: Callable[[argparse.Namespace], None] = options.act
     try:
