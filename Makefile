@@ -33,7 +33,7 @@ types: .venv/installed-test
 
 coverage: .venv/installed-test
 	coverage erase
-	coverage run -m pytest
+	coverage run -m pytest --numprocesses 2 --dist loadfile
 	coverage combine --quiet
 	coverage report
 
