@@ -30,6 +30,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 MESSAGE_LIMIT = 200  # characters; a message stays one line on a terminal
+PLACE_LIMIT = 80  # characters of a message; the end of a long path says more than its beginning
 
 
 class ConvoyError(Exception):
@@ -47,7 +48,8 @@ class ConvoyError(Exception):
         super().__init__(what, where, why, remedy)
 
     def __str__(self) -> str:
-        place = f" at {self.where}" if self.where else ""
+        where = self.where if len(self.where) <= PLACE_LIMIT else f"…{self.where[1 - PLACE_LIMIT :]}"
+        place = f" at {where}" if where else ""
         head, why, remedy = (" ".join(part.split()) for part in (f"{self.code} {self.what}{place}", self.why, self.remedy))
         room = MESSAGE_LIMIT - len(f"{head} —  — {remedy}")
         if len(why) > room:  # the remedy stays whole as long as it can

@@ -54,7 +54,7 @@ CHANGES = [
     ("search_spaces/cnn.yaml", "# not the space in use", ""),
     ("data/processed/test/labels.npy", "x", "preprocess evaluate"),
     ("results/search/leaderboard.csv", "x", "search"),
-    ("pipeline/data/folder.py", "x = 1", "ingest split preprocess"),
+    ("pipeline/data/folder.py", "x = 1", "ingest preprocess"),
     ("pipeline/data/augment.py", "x = 1", "preprocess search refit"),
     ("pipeline/models/blocks.py", '"""Only words."""', "search refit evaluate register"),
     ("pipeline/models/a_new_family.py", "x = 1", "search refit evaluate register"),
