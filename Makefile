@@ -41,7 +41,7 @@ coverage: .venv/installed-test
 campaign: .venv/installed-test
 	pytest -m campaign --timeout 3600
 
-## The accuracy figure of the README: 5 seeds, about 8 minutes on 2 cores.
+## The accuracy figure of the README: 5 seeds, about 4 minutes on 2 cores.
 benchmark: .venv/installed
 	python benchmarks/digits.py
 
