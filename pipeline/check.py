@@ -10,7 +10,7 @@ from typing import TypeVar
 from ruamel.yaml import YAML
 
 from pipeline import artifacts, layout
-from pipeline.data.recipe import LARGEST_AUTO_SIZE, Recipe
+from pipeline.data.preparation.recipe import LARGEST_AUTO_SIZE, Recipe
 from pipeline.data.sources import open_source
 from pipeline.errors import ConvoyError, MissingFile, Problems, WrongValue
 from pipeline.models.shapes import layer_table

@@ -11,7 +11,7 @@ import pandas as pd
 import torch
 from scipy.stats import binomtest
 
-from pipeline.data.packed import Packed
+from pipeline.data.preparation.packed import Packed
 from pipeline.training.evaluation import scores
 from pipeline.training.program import Program
 

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.config import Section, YamlFile, did_you_mean, validate
-from pipeline.data.recipe import PreprocessParams
-from pipeline.data.sources import IngestParams
-from pipeline.data.split import SplitParams
+from pipeline.data.catalog.settings import IngestParams
+from pipeline.data.preparation.recipe import PreprocessParams
+from pipeline.data.split.assign import SplitParams
 from pipeline.errors import ConvoyError, UnknownKey, raise_all
 from pipeline.search.settings import SearchParams
 from pipeline.tracking.settings import RegisterParams

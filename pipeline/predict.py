@@ -13,7 +13,7 @@ import numpy.typing as npt
 import torch
 
 from pipeline import artifacts
-from pipeline.data.images import decode, refused
+from pipeline.data.images.decode import decode, refused
 from pipeline.errors import ImageRefused
 from pipeline.training import program
 from pipeline.training.program import Program

@@ -17,6 +17,7 @@ MODULES = {
 # Code that is run or read without an import statement for it. `closure` follows it like an import; a module that calls
 # importlib or names __file__ must stand here.
 NOT_BY_STATEMENT = {
+    "pipeline.data.sources": [name for name in MODULES if name.startswith("pipeline.data.sources.")],  # open_source(name)
     "pipeline.models": [name for name in MODULES if name.startswith("pipeline.models.")],  # family(name)
     "pipeline.tracking.registry": ["pipeline.tracking.served_model"],  # copied into the registered model
     "pipeline.search.run": [],  # __file__: the package's own folder, for the digest of what `identity` lists

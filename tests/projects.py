@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.data import packed
-from pipeline.data.packed import Packed
-from pipeline.data.recipe import Recipe
+from pipeline.data.preparation import packed
+from pipeline.data.preparation.packed import Packed
+from pipeline.data.preparation.recipe import Recipe
 
 CLASSES = ("bottom", "middle", "top, $x$")
 COUNTS = {"train": 60, "val": 24, "test": 30}

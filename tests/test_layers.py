@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.data.sources import IngestParams
+from pipeline.data.catalog.settings import IngestParams
 from pipeline.stages import ingest
 from tests.imports import MODULES, PACKAGE, Import, closure, imports
 
@@ -37,8 +37,8 @@ DOORS = {
     "ray": ["pipeline.search.tuner", "pipeline.search.worker"],
     "optuna": ["pipeline.study", "pipeline.search"],
     "sqlalchemy": ["pipeline.study"],
-    "PIL": ["pipeline.data.images"],
-    "sklearn": ["pipeline.data.digits"],
+    "PIL": ["pipeline.data.images.decode"],
+    "sklearn": ["pipeline.data.sources.digits"],
     "matplotlib": ["pipeline.figures"],
     "tempfile": ["pipeline.artifacts", "pipeline.tracking.pull"],
     "pickle": [],
@@ -48,10 +48,10 @@ WRITING = {"write_text", "write_bytes"}
 TORCH_FREE = [
     "pipeline.__main__",
     "pipeline.artifacts",
-    "pipeline.data.catalog",
-    "pipeline.data.packed",
-    "pipeline.data.recipe",
-    "pipeline.data.split",
+    "pipeline.data.catalog.table",
+    "pipeline.data.preparation.packed",
+    "pipeline.data.preparation.recipe",
+    "pipeline.data.split.assign",
     "pipeline.figures",
     "pipeline.models.cnn",
     "pipeline.params",
@@ -105,7 +105,7 @@ def test_files_are_written_through_artifacts_alone() -> None:
 def test_package_inits_are_empty_but_those_that_say_what_a_package_offers() -> None:
     inits = [file for file in MODULES.values() if file.name == "__init__.py"]
     full = [str(file.parent.relative_to(PACKAGE.parent)) for file in inits if file.read_bytes()]
-    assert full == ["pipeline", "pipeline/models"]
+    assert full == ["pipeline", "pipeline/data/sources", "pipeline/models"]
 
 
 @pytest.mark.parametrize("name", TORCH_FREE)
@@ -172,5 +172,5 @@ def _loaded(root: Path, command: str) -> set[str]:
 
 
 def _part(name: str) -> str:
-    """`pipeline.data` for pipeline.data.images."""
+    """`pipeline.data` for pipeline.data.images.decode."""
     return ".".join(name.split(".")[:2])

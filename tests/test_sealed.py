@@ -11,11 +11,11 @@ import pandas as pd
 import pytest
 import torch
 
-from pipeline.data.catalog import read_images
-from pipeline.data.images import decode
-from pipeline.data.recipe import PreprocessParams
-from pipeline.data.sources import IngestParams
-from pipeline.data.split import SplitParams
+from pipeline.data.catalog.settings import IngestParams
+from pipeline.data.catalog.table import read_images
+from pipeline.data.images.decode import decode
+from pipeline.data.preparation.recipe import PreprocessParams
+from pipeline.data.split.assign import SplitParams
 from pipeline.stages import evaluate, ingest, preprocess, refit, split
 from pipeline.training import program
 from pipeline.training.settings import EvaluateParams, RefitParams

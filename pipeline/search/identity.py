@@ -12,7 +12,7 @@ from typing import Any
 from pipeline.models import NOT_FAMILIES
 
 # The code whose change changes what a trial's numbers mean, relative to the package.
-TRAINING_CODE = ("models", "training", *(f"data/{name}.py" for name in ("augment", "batches", "prepare", "seeds", "strengths")))
+TRAINING_CODE = ("models", "training", "data/augmentation", "data/batches.py", "data/preparation/prepare.py", "data/seeds.py")
 
 NOT_TRAINING = ("training/program.py", "training/settings.py")  # what happens after a search
 

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Literal
 
 import pipeline
 from pipeline import layout
-from pipeline.data import packed
-from pipeline.data.recipe import Recipe
+from pipeline.data.preparation import packed
+from pipeline.data.preparation.recipe import Recipe
 from pipeline.errors import Interrupted, NoTrialFinished
 from pipeline.models.shapes import layer_table
 from pipeline.search import identity, ray_environment, resources

@@ -12,8 +12,8 @@ from pathlib import Path
 import torch
 
 from pipeline import artifacts
-from pipeline.data.packed import Packed
-from pipeline.data.recipe import Recipe
+from pipeline.data.preparation.packed import Packed
+from pipeline.data.preparation.recipe import Recipe
 from pipeline.errors import DigestMismatch, DiskFull, MissingFile
 from pipeline.search.messages import Assignment, Message, checkpoint_path
 from pipeline.training.fit import Diverged, Training

@@ -7,8 +7,8 @@ from pathlib import Path
 import pandas as pd
 
 from pipeline import artifacts, figures, layout
-from pipeline.data import packed
-from pipeline.data.recipe import Recipe
+from pipeline.data.preparation import packed
+from pipeline.data.preparation.recipe import Recipe
 from pipeline.errors import StageOutOfDate
 from pipeline.measurement import Measurement, measure
 from pipeline.training import program

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from pipeline import artifacts, layout
-from pipeline.data import catalog as catalogs
-from pipeline.data.catalog import Catalog
-from pipeline.data.sample import Source
-from pipeline.data.sources import IngestParams, open_source
+from pipeline.data.catalog import table as catalogs
+from pipeline.data.catalog.settings import IngestParams
+from pipeline.data.catalog.table import Catalog
+from pipeline.data.sources import open_source
+from pipeline.data.sources.source import Source
 
 _SHOWN = 20  # rejects printed; rejects.csv has all
 

@@ -7,16 +7,16 @@ from typing import Literal, cast
 import pandas as pd
 
 from pipeline import artifacts, layout
-from pipeline.data import packed as packing
-from pipeline.data.augment import copies
-from pipeline.data.catalog import SPLITS, read_images
-from pipeline.data.pack import choose_channels, choose_size, pack
-from pipeline.data.packed import Packed, join
-from pipeline.data.prepare import Prepare
-from pipeline.data.recipe import AugmentParams, PreprocessParams, Recipe
+from pipeline.data.augmentation.augment import copies
+from pipeline.data.catalog.table import SPLITS, read_images
+from pipeline.data.preparation import packed as packing
+from pipeline.data.preparation.pack import choose_channels, choose_size, pack
+from pipeline.data.preparation.packed import Packed, join
+from pipeline.data.preparation.prepare import Prepare
+from pipeline.data.preparation.recipe import AugmentParams, PreprocessParams, Recipe
+from pipeline.data.preparation.statistics import channel_statistics
 from pipeline.data.sources import open_source
-from pipeline.data.split import read_splits
-from pipeline.data.statistics import channel_statistics
+from pipeline.data.split.assign import read_splits
 from pipeline.errors import StageOutOfDate
 
 _COPIES_SEED = 0  # copies depend on the images and the strengths alone

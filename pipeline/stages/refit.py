@@ -11,9 +11,9 @@ import torch
 
 from pipeline import artifacts, figures, layout
 from pipeline.config import YamlFile
-from pipeline.data import packed
-from pipeline.data.packed import Packed
-from pipeline.data.recipe import Recipe
+from pipeline.data.preparation import packed
+from pipeline.data.preparation.packed import Packed
+from pipeline.data.preparation.recipe import Recipe
 from pipeline.errors import RefitDiverged
 from pipeline.training import program
 from pipeline.training.fit import Diverged, Training

@@ -11,7 +11,7 @@ import pandas as pd
 from ruamel.yaml import YAML
 
 from pipeline import artifacts, figures, layout
-from pipeline.data.recipe import Recipe
+from pipeline.data.preparation.recipe import Recipe
 from pipeline.errors import raise_all
 from pipeline.search import leaderboard
 from pipeline.search.run import Setting, search

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from pipeline import artifacts, layout
-from pipeline.data.catalog import read_images
-from pipeline.data.split import SplitParams, assign, certificate, to_bytes
+from pipeline.data.catalog.table import read_images
+from pipeline.data.split.assign import SplitParams, assign, certificate, to_bytes
 
 
 def run(params: SplitParams) -> None:

@@ -9,11 +9,11 @@ from collections.abc import Iterator
 
 import torch
 
-from pipeline.data.augment import augment
+from pipeline.data.augmentation.augment import augment
 from pipeline.data.batches import batches
-from pipeline.data.packed import Packed
-from pipeline.data.prepare import Standardize
-from pipeline.data.recipe import Recipe
+from pipeline.data.preparation.packed import Packed
+from pipeline.data.preparation.prepare import Standardize
+from pipeline.data.preparation.recipe import Recipe
 from pipeline.data.seeds import generator
 from pipeline.models.blocks import build
 from pipeline.training.checkpoint import Checkpoint

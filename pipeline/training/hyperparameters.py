@@ -10,7 +10,7 @@ from pydantic import Field, ValidationError
 
 from pipeline import models
 from pipeline.config import Section, did_you_mean
-from pipeline.data.strengths import Augmentation
+from pipeline.data.augmentation.strengths import Augmentation
 from pipeline.errors import ConvoyError, UnknownHyperparameter, WrongValue, raise_all
 from pipeline.models.shapes import Layer
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy.typing as npt
 import torch
 
-from pipeline.data.packed import Packed
+from pipeline.data.preparation.packed import Packed
 
 _SHARE_OF_FREE_MEMORY = 0.5  # of a GPU, that images may take; larger sets stay in main memory and go over batch by batch
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 import pipeline
-from pipeline.data.recipe import Recipe
+from pipeline.data.preparation.recipe import Recipe
 from pipeline.errors import DoesNotFit
 from pipeline.search import identity
 from pipeline.search.run import network_fits, new_study
@@ -33,8 +33,8 @@ class Rule:
 @pytest.fixture
 def package(tmp_path: Path) -> Path:
     """A package of which one training module matters here."""
-    for name in ("models", "training", "data"):
-        (tmp_path / name).mkdir()
+    for name in ("models", "training", "data/augmentation", "data/images", "data/preparation"):
+        (tmp_path / name).mkdir(parents=True)
     (tmp_path / "training/rule.py").write_text(MODULE)
     for part in identity.TRAINING_CODE:
         if part.endswith(".py"):
@@ -87,7 +87,7 @@ def test_each_family_has_its_own_digest_and_a_new_one_leaves_the_others_alone(pa
     assert identity.code_digest(package, "cnn") == before != identity.code_digest(package, "resnet")
 
 
-@pytest.mark.parametrize("name", ["data/images.py", *identity.NOT_TRAINING])
+@pytest.mark.parametrize("name", ["data/images/decode.py", *identity.NOT_TRAINING])
 def test_other_code_does_not_matter(package: Path, name: str) -> None:
     before = identity.code_digest(package, "cnn")
     (package / name).write_text("x = 1")
@@ -105,8 +105,8 @@ def test_all_code_that_turns_packed_images_into_numbers_is_covered() -> None:
     containers = {
         "pipeline.config",
         "pipeline.errors",
-        "pipeline.data.packed",
-        "pipeline.data.recipe",
+        "pipeline.data.preparation.packed",
+        "pipeline.data.preparation.recipe",
     }  # hold what the digests say
     assert closure("pipeline.training.fit") - covered - containers - {"pipeline.models", "pipeline.data", "pipeline"} == set()
 

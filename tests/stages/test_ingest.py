@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from pipeline.data.sources import IngestParams
+from pipeline.data.catalog.settings import IngestParams
 from pipeline.errors import UnreadableImages
 from pipeline.stages import ingest
 from tests.folders import write_folder

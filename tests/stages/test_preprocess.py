@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pipeline.data import packed
-from pipeline.data.recipe import AugmentParams, PreprocessParams, Recipe
-from pipeline.data.sources import IngestParams
-from pipeline.data.split import SplitParams
+from pipeline.data.catalog.settings import IngestParams
+from pipeline.data.preparation import packed
+from pipeline.data.preparation.recipe import AugmentParams, PreprocessParams, Recipe
+from pipeline.data.split.assign import SplitParams
 from pipeline.errors import StageOutOfDate
 from pipeline.stages import ingest, preprocess, split
 from tests.folders import picture, save, write_folder

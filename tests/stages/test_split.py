@@ -6,8 +6,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from pipeline.data.sources import IngestParams
-from pipeline.data.split import SplitParams
+from pipeline.data.catalog.settings import IngestParams
+from pipeline.data.split.assign import SplitParams
 from pipeline.errors import MissingFile
 from pipeline.stages import ingest, split
 from tests.folders import picture, save, write_folder

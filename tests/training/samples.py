@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.datasets import load_digits  # type: ignore[import-untyped]
 
-from pipeline.data.packed import Packed
-from pipeline.data.recipe import Recipe
+from pipeline.data.preparation.packed import Packed
+from pipeline.data.preparation.recipe import Recipe
 
 
 def digits() -> tuple[Packed, Packed, Recipe]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pipeline.data.strengths import Augmentation
+from pipeline.data.augmentation.strengths import Augmentation
 from pipeline.errors import Problems, UnknownHyperparameter, UnknownName, WrongValue
 from pipeline.models import cnn
 from pipeline.training.hyperparameters import Value, names, parse

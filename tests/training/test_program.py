@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 
-from pipeline.data.prepare import Prepare
+from pipeline.data.preparation.prepare import Prepare
 from pipeline.training.evaluation import evaluate
 from pipeline.training.fit import Training
 from pipeline.training.hyperparameters import Value, parse

@@ -8,9 +8,9 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from pipeline.data.packed import Packed
+from pipeline.data.augmentation.strengths import Augmentation
+from pipeline.data.preparation.packed import Packed
 from pipeline.data.seeds import generator as seeded
-from pipeline.data.strengths import Augmentation
 
 _CHUNK = 4096  # images changed at a time when copies are stored
 

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from pipeline.data.images import pixel_digest
+from pipeline.data.images.decode import pixel_digest
 from pipeline.errors import ClassTooSmall, ConvoyError, EmptyClass, ImageRefused, NoImages, OneClass, UnreadableImages, raise_all
 
 if TYPE_CHECKING:  # a stage that only reads the catalog depends on no source
-    from pipeline.data.sample import Sample, Source
-    from pipeline.data.sources import IngestParams
+    from pipeline.data.catalog.settings import IngestParams
+    from pipeline.data.sources.source import Sample, Source
 
 SPLITS = ("train", "val", "test")
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pipeline.data.statistics import channel_statistics
+from pipeline.data.preparation.statistics import channel_statistics
 
 
 @pytest.mark.parametrize("channels", [1, 3])

@@ -5,10 +5,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from pipeline.data.catalog import Catalog, build, check, read_images, to_files
-from pipeline.data.folder import Folder
-from pipeline.data.images import pixel_digest
-from pipeline.data.sources import IngestParams
+from pipeline.data.catalog.settings import IngestParams
+from pipeline.data.catalog.table import Catalog, build, check, read_images, to_files
+from pipeline.data.images.decode import pixel_digest
+from pipeline.data.sources.folder import Folder
 from pipeline.errors import ClassTooSmall, ConvoyError, EmptyClass, NoImages, OneClass, Problems, UnreadableImages
 from tests.folders import picture, save, write_folder
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
-from pipeline.data.images import DecodedImage
+from pipeline.data.images.decode import DecodedImage
 
 
 @dataclass(frozen=True)

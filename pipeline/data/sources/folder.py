@@ -8,8 +8,9 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
-from pipeline.data.images import DecodedImage, decode, refused
-from pipeline.data.sample import Sample
+from pipeline.data.images.decode import DecodedImage, decode, refused
+from pipeline.data.images.decoding import Decoding
+from pipeline.data.sources.source import Sample
 from pipeline.errors import SourceMissing
 
 SPLIT_NAMES = {"train": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
@@ -22,9 +23,9 @@ class Folder:
     Hidden files, Thumbs.db, desktop.ini and __MACOSX are ignored, and so are files beside the class folders.
     """
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, decoding: Decoding | None = None) -> None:
         """Raises SourceMissing when `root` is no folder or holds none."""
-        self._root = root
+        self._root, self._decoding = root, decoding or Decoding()
         if not root.is_dir():
             remedy = "set ingest.path to a folder of class folders"
             raise SourceMissing(f"the folder {root}", where="ingest.path", why="there is no such folder", remedy=remedy)
@@ -62,7 +63,7 @@ class Folder:
             content = file.read_bytes()
         except OSError as error:
             raise refused("unreadable", f"{error.strerror}, or a name that is not UTF-8", "check name and rights") from None
-        return decode(content)
+        return decode(content, self._decoding)
 
     def _class_folders(self) -> list[tuple[str | None, Path]]:
         """(given split or None, class folder); splits are given when all folders have the names of splits, train among them."""
@@ -71,6 +72,11 @@ class Folder:
         if None in splits or "train" not in splits:
             return [(None, folder) for folder in top]
         return [(split, folder) for split, parent in zip(splits, top, strict=True) for folder in _folders(parent)]
+
+
+def open_source(path: Path, decoding: Decoding) -> Folder:
+    """The folder `path`."""
+    return Folder(path, decoding)
 
 
 def _folders(parent: Path) -> list[Path]:

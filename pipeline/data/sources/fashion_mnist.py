@@ -10,8 +10,9 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.data.images import DecodedImage
-from pipeline.data.sample import Sample
+from pipeline.data.images.decode import DecodedImage
+from pipeline.data.images.decoding import Decoding
+from pipeline.data.sources.source import Sample
 from pipeline.errors import ImageRefused, SourceMissing
 
 DEBIAN = Path("/usr/share/datasets/fashion-mnist")  # where the package dataset-fashion-mnist puts the files
@@ -51,6 +52,11 @@ class FashionMnist:
         split, row = path.split("/")
         pixels = self._images[split][int(row), :, :, None]
         return DecodedImage(pixels, "L", pixels.nbytes)
+
+
+def open_source(path: Path, _decoding: Decoding) -> FashionMnist:
+    """Fashion-MNIST, whose files hold pixels."""
+    return FashionMnist(path)
 
 
 def _folder_with_files(folders: tuple[Path, ...]) -> Path:

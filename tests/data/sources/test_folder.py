@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline.data.folder import Folder
-from pipeline.data.sample import Sample
+from pipeline.data.sources.folder import Folder
+from pipeline.data.sources.source import Sample
 from pipeline.errors import ImageRefused, SourceMissing
 from tests.folders import picture, save, write_folder
 

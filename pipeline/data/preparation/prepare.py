@@ -12,7 +12,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from pipeline.data.recipe import Denoise, Fit, Recipe
+from pipeline.data.preparation.recipe import Denoise, Fit, Recipe
 
 
 class Prepare(nn.Module):

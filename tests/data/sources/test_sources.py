@@ -3,15 +3,13 @@ from __future__ import annotations
 import gzip
 import struct
 from pathlib import Path
-from typing import get_args
 
 import numpy as np
 import pytest
 
-from pipeline.data import fashion_mnist
-from pipeline.data.fashion_mnist import FashionMnist
-from pipeline.data.sources import SOURCES, IngestParams, open_source
-from pipeline.errors import ImageRefused, SourceMissing
+from pipeline.data.sources import fashion_mnist, names, open_source
+from pipeline.data.sources.fashion_mnist import FashionMnist
+from pipeline.errors import ImageRefused, SourceMissing, UnknownName
 
 
 def write_idx(path: Path, array: np.ndarray) -> None:
@@ -28,8 +26,13 @@ def idx_folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_the_table_and_the_parameter_name_the_same_sources() -> None:
-    assert set(get_args(IngestParams.model_fields["source"].annotation)) == set(SOURCES)
+def test_every_module_is_a_source_but_what_is_named() -> None:
+    assert names() == ["digits", "fashion-mnist", "folder"]
+
+
+def test_an_unknown_source_is_refused_with_the_nearest_name() -> None:
+    with pytest.raises(UnknownName, match="did you mean digits"):
+        open_source("digit", "nowhere")
 
 
 def test_digits_are_the_1797_of_scikit_learn_spread_over_all_levels() -> None:

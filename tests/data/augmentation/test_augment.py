@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 import torch
 
-from pipeline.data.augment import augment, copies
-from pipeline.data.packed import Packed
+from pipeline.data.augmentation.augment import augment, copies
+from pipeline.data.augmentation.strengths import Augmentation
+from pipeline.data.preparation.packed import Packed
 from pipeline.data.seeds import generator
-from pipeline.data.strengths import Augmentation
 
 STRONG = Augmentation(flip=0.5, rotation_degrees=30, scale=0.3, shift=0.2, noise=0.1)
 

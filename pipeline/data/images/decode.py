@@ -11,10 +11,12 @@ import numpy as np
 import numpy.typing as npt
 from PIL import ExifTags, Image, UnidentifiedImageError
 
+from pipeline.data.images.decoding import Decoding
 from pipeline.errors import ImageRefused
 
-PIXEL_LIMIT = 50_000_000  # a few kilobytes can claim gigabytes of pixels
 FORMATS = ("JPEG", "PNG", "BMP", "GIF", "TIFF", "WEBP", "AVIF", "JPEG2000", "PPM", "ICO")  # none runs a program
+
+_DEFAULTS = Decoding()
 
 _TRANSPOSITIONS = {  # EXIF orientation → what shows the picture upright
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -41,7 +43,7 @@ class DecodedImage:
     encoded_bytes: int
 
 
-def decode(content: bytes, limit_pixels: int = PIXEL_LIMIT) -> DecodedImage:
+def decode(content: bytes, decoding: Decoding = _DEFAULTS) -> DecodedImage:
     """The image in `content`: orientation applied, 16 bits scaled to 8, transparency laid on white.
 
     Raises ImageRefused whose `what` is a reason code: zero-bytes, git-lfs-pointer, not-an-image, too-large, animation,
@@ -53,7 +55,7 @@ def decode(content: bytes, limit_pixels: int = PIXEL_LIMIT) -> DecodedImage:
         raise refused("git-lfs-pointer", "the file only points to an image", "run `git lfs pull`")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Pillow warns about metadata that we do not use, and about sizes that we refuse
-        image = _load(content, limit_pixels)
+        image = _load(content, decoding.pixel_limit)
         return DecodedImage(_pixels(image), image.mode, len(content))
 
 

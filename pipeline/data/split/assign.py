@@ -15,7 +15,7 @@ import pandas as pd
 from pydantic import Field, model_validator
 
 from pipeline.config import Section
-from pipeline.data.catalog import SPLITS
+from pipeline.data.catalog.table import SPLITS
 from pipeline.errors import ClassTooSmall, raise_all
 
 FEWEST_EXPECTED = 10  # distinct images of a class; with fewer expected in val or test the class is ranked

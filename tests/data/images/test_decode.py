@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pipeline.data.images import DecodedImage, decode, pixel_digest
+from pipeline.data.images.decode import DecodedImage, decode, pixel_digest
+from pipeline.data.images.decoding import Decoding
 from pipeline.errors import ImageRefused
 from tests.folders import picture
 
@@ -137,8 +138,8 @@ def test_several_pages_are_refused() -> None:
 
 
 def test_the_pixel_limit_is_checked_before_decoding() -> None:
-    assert refusal(encoded(Image.fromarray(RGB)), limit_pixels=34) == "too-large"
-    assert isinstance(decode(encoded(Image.fromarray(RGB)), limit_pixels=35), DecodedImage)
+    assert refusal(encoded(Image.fromarray(RGB)), decoding=Decoding(pixel_limit=34)) == "too-large"
+    assert isinstance(decode(encoded(Image.fromarray(RGB)), Decoding(pixel_limit=35)), DecodedImage)
 
 
 def test_random_bytes_after_a_true_header_never_raise_anything_else() -> None:

@@ -7,11 +7,11 @@ import pandas as pd
 import pytest
 import torch
 
-from pipeline.data.catalog import build
-from pipeline.data.folder import Folder
-from pipeline.data.pack import choose_channels, choose_size, pack
-from pipeline.data.prepare import Prepare
-from pipeline.data.recipe import PreprocessParams
+from pipeline.data.catalog.table import build
+from pipeline.data.preparation.pack import choose_channels, choose_size, pack
+from pipeline.data.preparation.prepare import Prepare
+from pipeline.data.preparation.recipe import PreprocessParams
+from pipeline.data.sources.folder import Folder
 from pipeline.errors import StageOutOfDate
 from tests.folders import picture, save, write_folder
 

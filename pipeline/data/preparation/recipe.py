@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from pipeline.config import Section
-from pipeline.data.strengths import Augmentation
+from pipeline.data.augmentation.strengths import Augmentation
 
 Fit = Literal["stretch", "crop", "pad"]  # into a square: change the proportions, cut the long side, or add black
 Denoise = Literal["none", "median", "gaussian"]  # filters of 3×3 pixels
@@ -40,7 +40,7 @@ class Recipe(Section):
     """Everything needed to prepare an image as the train images were, and to tell their packed files from others.
 
     `classes` is sorted, its index is the label; `mean` and `std` are per channel, of train pixels/255, never zero;
-    `counts` and `digests` (sha256, as pipeline.data.packed makes it) are of train and val; those of test lie with its files,
+    `counts` and `digests` (sha256, see packed.py) are of train and val; those of test lie with its files,
     so that nothing that is made from the recipe can depend on them.
     """
 

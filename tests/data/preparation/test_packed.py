@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline.data.packed import IMAGES, INDEX, LABELS, Packed, digest, join, read, to_files
+from pipeline.data.preparation.packed import IMAGES, INDEX, LABELS, Packed, digest, join, read, to_files
 from pipeline.errors import DigestMismatch, MissingFile
 
 ROWS = Packed(np.arange(24, dtype=np.uint8).reshape(6, 1, 2, 2), np.array([0, 1, 2] * 2, np.int64), list("abc") * 2)

@@ -10,11 +10,11 @@ import numpy.typing as npt
 import pandas as pd
 import torch
 
-from pipeline.data.images import pixel_digest
-from pipeline.data.packed import Packed
-from pipeline.data.prepare import Prepare
-from pipeline.data.recipe import LARGEST_AUTO_SIZE, PreprocessParams
-from pipeline.data.sample import Source
+from pipeline.data.images.decode import pixel_digest
+from pipeline.data.preparation.packed import Packed
+from pipeline.data.preparation.prepare import Prepare
+from pipeline.data.preparation.recipe import LARGEST_AUTO_SIZE, PreprocessParams
+from pipeline.data.sources.source import Source
 from pipeline.errors import ImageRefused, StageOutOfDate
 
 _BATCH_PIXELS = 250_000  # height × width × images prepared at a time; more is slower, the arrays leave the processor's cache

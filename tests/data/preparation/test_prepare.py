@@ -7,8 +7,8 @@ import pytest
 import torch
 from PIL import Image
 
-from pipeline.data.prepare import Prepare, Standardize, input_dims
-from pipeline.data.recipe import Denoise, Fit
+from pipeline.data.preparation.prepare import Prepare, Standardize, input_dims
+from pipeline.data.preparation.recipe import Denoise, Fit
 
 FITS: tuple[Fit, ...] = ("stretch", "crop", "pad")
 DENOISES: tuple[Denoise, ...] = ("none", "median", "gaussian")

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from pydantic import ValidationError
 
-from pipeline.data.recipe import PreprocessParams, Recipe
+from pipeline.data.preparation.recipe import PreprocessParams, Recipe
 
 RECIPE = Recipe(
     source="digits",

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from pydantic import ValidationError
 
-from pipeline.data.split import SplitParams, assign, certificate, read_splits, to_bytes
+from pipeline.data.split.assign import SplitParams, assign, certificate, read_splits, to_bytes
 from pipeline.errors import ClassTooSmall, Problems
 
 PARAMS = SplitParams()
