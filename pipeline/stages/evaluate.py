@@ -6,11 +6,12 @@ from pathlib import Path
 
 import pandas as pd
 
-from pipeline import artifacts, figures, layout
+from pipeline import artifacts, layout
 from pipeline.data.preparation import packed
 from pipeline.data.preparation.recipe import Recipe
 from pipeline.errors import StageOutOfDate
 from pipeline.measurement import Measurement, measure
+from pipeline.report import figures
 from pipeline.training import program
 from pipeline.training.hyperparameters import parse
 from pipeline.training.settings import EvaluateParams

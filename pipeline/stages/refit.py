@@ -9,12 +9,13 @@ from typing import Any
 
 import torch
 
-from pipeline import artifacts, figures, layout
+from pipeline import artifacts, layout
 from pipeline.config import YamlFile
 from pipeline.data.preparation import packed
 from pipeline.data.preparation.packed import Packed
 from pipeline.data.preparation.recipe import Recipe
 from pipeline.errors import RefitDiverged
+from pipeline.report import figures
 from pipeline.training import program
 from pipeline.training.fit import Diverged, Training
 from pipeline.training.hyperparameters import parse

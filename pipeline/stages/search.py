@@ -10,9 +10,10 @@ from pathlib import Path
 import pandas as pd
 from ruamel.yaml import YAML
 
-from pipeline import artifacts, figures, layout
+from pipeline import artifacts, layout
 from pipeline.data.preparation.recipe import Recipe
 from pipeline.errors import raise_all
+from pipeline.report import figures
 from pipeline.search import leaderboard
 from pipeline.search.run import Setting, search
 from pipeline.search.settings import SearchParams

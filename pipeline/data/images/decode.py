@@ -35,12 +35,14 @@ _CONVERTIBLE = ("1", "L", "P", "RGB", "CMYK", "YCbCr", "HSV", "LA", "La", "PA", 
 class DecodedImage:
     """Upright pixels, uint8 height × width × channels; 1 channel when all are grey, however stored, else 3 (RGB).
 
-    mode: the stored mode in Pillow's words; encoded_bytes: the length of what was decoded.
+    mode: the stored mode in Pillow's words; encoded_bytes: the length of what was decoded; conversions: what was done on the
+    way from the stored pixels to these, in order.
     """
 
     pixels: npt.NDArray[np.uint8]
     mode: str
     encoded_bytes: int
+    conversions: tuple[str, ...] = ()
 
 
 def decode(content: bytes, decoding: Decoding = _DEFAULTS) -> DecodedImage:

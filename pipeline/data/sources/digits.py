@@ -8,13 +8,14 @@ import numpy as np
 
 from pipeline.data.images.decode import DecodedImage
 from pipeline.data.images.decoding import Decoding
-from pipeline.data.sources.source import Sample
+from pipeline.data.sources.source import Kind, Sample
 
 
 class Digits:
     """Paths are digits/0000 to digits/1796; the 17 levels of the original are spread over 0–255."""
 
     name = "digits"
+    kind: Kind = "glyphs"
 
     def __init__(self) -> None:
         from sklearn.datasets import load_digits  # only this source needs scikit-learn
@@ -22,6 +23,13 @@ class Digits:
         levels, labels = load_digits(return_X_y=True)
         self._pixels = ((levels.astype(np.uint16) * 255 + 8) // 16).astype(np.uint8).reshape(-1, 8, 8, 1)
         self._labels = [str(label) for label in labels]
+
+    def stamp(self, _path: str) -> None:
+        """None: the pixels are in memory."""
+
+    def ignored(self) -> dict[str, int]:
+        """Nothing is passed over."""
+        return {}
 
     def classes(self) -> list[str]:
         """0 to 9."""

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from pipeline.data.images.decode import DecodedImage
 from pipeline.data.images.decoding import Decoding
-from pipeline.data.sources.source import Sample
+from pipeline.data.sources.source import Kind, Sample
 from pipeline.errors import ImageRefused, SourceMissing
 
 DEBIAN = Path("/usr/share/datasets/fashion-mnist")  # where the package dataset-fashion-mnist puts the files
@@ -24,6 +24,7 @@ class FashionMnist:
     """The files in `path`, or else in DEBIAN; paths are test/00000 and train/00000, and the split is given."""
 
     name = "fashion-mnist"
+    kind: Kind = "photos"
 
     def __init__(self, path: Path) -> None:
         """Raises SourceMissing when the files are in neither place, ImageRefused when one cannot be read."""
@@ -34,6 +35,13 @@ class FashionMnist:
             if len(labels) != len(self._images[split]) or labels.max(initial=0) >= len(CLASSES):
                 why = f"{len(labels)} labels up to {labels.max(initial=0)} for {len(self._images[split])} {split} images"
                 raise ImageRefused("broken", where=str(folder), why=why, remedy="fetch the four files again")
+
+    def stamp(self, _path: str) -> None:
+        """None: the pixels are in memory."""
+
+    def ignored(self) -> dict[str, int]:
+        """Nothing is passed over."""
+        return {}
 
     def classes(self) -> list[str]:
         """The ten kinds of clothing."""

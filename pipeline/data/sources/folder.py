@@ -10,7 +10,7 @@ from pathlib import Path
 
 from pipeline.data.images.decode import DecodedImage, decode, refused
 from pipeline.data.images.decoding import Decoding
-from pipeline.data.sources.source import Sample
+from pipeline.data.sources.source import Kind, Sample
 from pipeline.errors import SourceMissing
 
 SPLIT_NAMES = {"train": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
@@ -32,6 +32,8 @@ class Folder:
         if not _folders(root):
             remedy = "make one folder a class and put its images there"
             raise SourceMissing(f"the folder {root}", where="ingest.path", why="it holds no class folder", remedy=remedy)
+
+    kind: Kind = "unknown"
 
     @property
     def name(self) -> str:
@@ -64,6 +66,18 @@ class Folder:
         except OSError as error:
             raise refused("unreadable", f"{error.strerror}, or a name that is not UTF-8", "check name and rights") from None
         return decode(content, self._decoding)
+
+    def stamp(self, path: str) -> str | None:
+        """Size, inode and times of the file; None when it cannot be asked for them."""
+        try:
+            found = (self._root / path).lstat()
+        except OSError:
+            return None
+        return f"{found.st_size}-{found.st_ino}-{found.st_mtime_ns}-{found.st_ctime_ns}"
+
+    def ignored(self) -> dict[str, int]:
+        """Nothing is counted yet."""
+        return {}
 
     def _class_folders(self) -> list[tuple[str | None, Path]]:
         """(given split or None, class folder); splits are given when all folders have the names of splits, train among them."""

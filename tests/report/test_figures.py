@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pipeline import figures
+from pipeline.report import figures
 
 PICTURES: dict[str, Callable[[], bytes]] = {
     "history": lambda: figures.search_history([(0, 0.5), (2, 0.7), (3, 0.6)], [(1, 0.2), (4, 0.3)], "val_accuracy", "maximize"),
