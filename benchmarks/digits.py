@@ -9,21 +9,11 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import platform
-import shutil
 import statistics
-import subprocess
-import sys
-import tempfile
-import time
 from dataclasses import dataclass
-from importlib.metadata import version
-from pathlib import Path
 
-from ruamel.yaml import YAML
+from scratch_project import REPOSITORY, machine, run_stage, scratch_project, yaml
 
-REPOSITORY = Path(__file__).parents[1]
 STAGES = ("ingest", "split", "preprocess", "search", "refit", "evaluate")
 
 
@@ -43,9 +33,9 @@ def main() -> None:
     """Measure and print; the last line is the figure to quote."""
     parser = argparse.ArgumentParser(description="Accuracy of the default run on the digits data.")
     parser.add_argument("--seeds", type=int, default=5, help="seeds 0, 1, … of split, search and refit")
-    parser.add_argument("--trials", type=int, default=_yaml().load(REPOSITORY / "params.yaml")["search"]["trials"])
+    parser.add_argument("--trials", type=int, default=yaml().load(REPOSITORY / "params.yaml")["search"]["trials"])
     options = parser.parse_args()
-    print(_machine())
+    print(machine())
     print("seed  trials  val_accuracy  test_accuracy  search s  all s")
     results = []
     for seed in range(options.seeds):
@@ -56,45 +46,19 @@ def main() -> None:
 
 def measure(seed: int, trials: int) -> Result:
     """One whole run in a temporary project."""
-    with tempfile.TemporaryDirectory(prefix="convoy-digits-") as folder:
-        project = Path(folder)
-        _write_project(project, seed, trials)
-        seconds = {stage: _run(stage, project) for stage in STAGES}
+    changes = {
+        "ingest": {"source": "digits"},
+        "split": {"seed": seed},
+        "search": {"seed": seed, "trials": trials, "time_limit_minutes": None, "tracking_uri": None},
+        "refit": {"seed": seed},
+    }
+    with scratch_project(changes) as project:
+        seconds = {stage: run_stage(stage, project).seconds for stage in STAGES}
         search = json.loads((project / "results/search/summary.json").read_text())
         test = json.loads((project / "results/evaluation/metrics.json").read_text())
     counted = sum(count for state, count in search["trials"].items() if state != "infeasible")
     total = sum(seconds.values())
     return Result(seed, counted, search["val_accuracy"], test["test_accuracy"], seconds["search"], total)
-
-
-def _write_project(project: Path, seed: int, trials: int) -> None:
-    params = _yaml().load(REPOSITORY / "params.yaml")
-    params["ingest"]["source"] = "digits"
-    params["split"]["seed"] = params["search"]["seed"] = params["refit"]["seed"] = seed
-    params["search"].update(trials=trials, time_limit_minutes=None, tracking_uri=None)
-    _yaml().dump(params, project / "params.yaml")
-    shutil.copy(REPOSITORY / "dvc.yaml", project)
-    shutil.copytree(REPOSITORY / "search_spaces", project / "search_spaces")
-
-
-def _run(stage: str, project: Path) -> float:
-    """Seconds the stage took; its output is shown when it fails."""
-    environment = {name: value for name, value in os.environ.items() if name != "MLFLOW_TRACKING_URI"}
-    begun = time.monotonic()
-    command = [sys.executable, "-m", "pipeline", stage]
-    done = subprocess.run(command, cwd=project, env=environment, capture_output=True, text=True, check=False)
-    if done.returncode:
-        sys.exit(f"{stage} failed:\n{done.stdout}{done.stderr}")
-    return time.monotonic() - begun
-
-
-def _yaml() -> YAML:
-    return YAML(typ="safe", pure=True)
-
-
-def _machine() -> str:
-    packages = ", ".join(f"{name} {version(name)}" for name in ("torch", "ray", "optuna", "mlflow"))
-    return f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}, {packages}"
 
 
 def _row(result: Result) -> str:
