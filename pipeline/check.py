@@ -11,7 +11,8 @@ from ruamel.yaml import YAML
 
 from pipeline import artifacts, layout
 from pipeline.data.preparation.recipe import LARGEST_AUTO_SIZE, Recipe
-from pipeline.data.sources import open_source
+from pipeline.data.sources import open_source, to_fetch
+from pipeline.data.sources.downloads import Downloads
 from pipeline.errors import ConvoyError, MissingFile, Problems, WrongValue
 from pipeline.models.shapes import layer_table
 from pipeline.params import Params, load
@@ -75,8 +76,9 @@ def check_all(root: Path, question: Question) -> tuple[list[str], list[ConvoyErr
         return findings.lines, findings.problems
     space = findings.attempt(lambda: spaces.load(Path(params.search.space)))
     recipe = _known_recipe()
-    findings.attempt(lambda: open_source(params.ingest.source, params.ingest.path))
+    fetched_to = findings.attempt(lambda: _check_source(params, root))
     findings.lines.append(f"data: {_data(params, recipe)}")
+    findings.lines += [f"{params.ingest.source} would be downloaded to {fetched_to}"] if fetched_to else []
     if space is not None:
         findings.lines.append(f"space: {space.path}, family {space.family}, {len(space.domains)} hyperparameters")
         _check_space(findings, space, recipe, question)
@@ -88,6 +90,15 @@ def check_all(root: Path, question: Question) -> tuple[list[str], list[ConvoyErr
     if answer is not None:
         findings.lines.append(f"tracking: {uri} {answer}")
     return findings.lines, findings.problems
+
+
+def _check_source(params: Params, root: Path) -> Path | None:
+    """Open the source without the network; where a named set would be fetched to, when it is not there and may be fetched."""
+    ingest, downloads = params.ingest, Downloads(layout.downloads(root), fetch=False)
+    folder = to_fetch(ingest.source, ingest.path, downloads) if ingest.download else None
+    if folder is None:
+        open_source(ingest.source, ingest.path, ingest.decode, downloads)
+    return folder
 
 
 def _known_recipe() -> Recipe | None:

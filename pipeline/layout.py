@@ -8,8 +8,10 @@ from pathlib import Path
 PARAMS = Path("params.yaml")
 
 CATALOG = Path("data/catalog")  # catalog.parquet, rejects.csv, summary.json
-SPLITS = Path("data/splits")  # splits.parquet, certificate.json
+SPLITS = Path("data/splits")  # splits.parquet, terms.json; kept by DVC from run to run
+CERTIFICATE = Path("reports/split_certificate.json")  # and .html, the same for people
 PROCESSED = Path("data/processed")  # recipe.json, train/, val/, test/
+SAMPLES = Path("reports/samples.png")  # train images as decoded, as prepared and as copies change them
 TEST_SEAL = PROCESSED / "test/seal.json"  # count and digest of the test split, apart from what search and refit read
 SEARCH = Path("results/search")  # leaderboard.csv, best.yaml, history.csv, curves.csv, summary.json
 MODEL = Path("model")  # program.pt2, weights.pt, model.json, curves.csv, learning_curves.png, manifest.json
@@ -39,6 +41,11 @@ def home(root: Path) -> Path:
 def state(root: Path) -> Path:
     """state/ of the main repository: the study database, checkpoints, locks. Never a DVC output."""
     return home(root) / "state"
+
+
+def downloads(root: Path) -> Path:
+    """Where the files of named sets are kept, and tar archives without their compression."""
+    return state(root) / "downloads"
 
 
 def study_database(state_folder: Path) -> str:

@@ -8,6 +8,7 @@ import numpy as np
 
 from pipeline.data.images.decode import DecodedImage
 from pipeline.data.images.decoding import Decoding
+from pipeline.data.sources.downloads import Downloads
 from pipeline.data.sources.source import Kind, Sample
 
 
@@ -45,6 +46,6 @@ class Digits:
         return DecodedImage(pixels, "L", pixels.nbytes)
 
 
-def open_source(_path: Path, _decoding: Decoding) -> Digits:
+def open_source(_path: Path, _decoding: Decoding, _downloads: Downloads) -> Digits:
     """The digits; they need no files."""
     return Digits()

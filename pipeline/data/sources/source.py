@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
-from pipeline.data.images.decode import DecodedImage
+if TYPE_CHECKING:  # what reads only the kind of a source depends on no decoder
+    from pipeline.data.images.decode import DecodedImage
 
 # glyphs: letters, digits and signs, which change their meaning in a mirror; photos: scenes and things; unknown: be careful.
 Kind = Literal["glyphs", "photos", "unknown"]

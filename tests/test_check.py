@@ -1,0 +1,59 @@
+"""`convoy check` looks at the source without the network: a named set that can be fetched is no problem."""
+
+from __future__ import annotations
+
+import socket
+from pathlib import Path
+
+import pytest
+
+from pipeline.check import check_all, question
+from tests.sets import write_idx_set, write_zip
+
+SPACE = Path(__file__).parents[1] / "search_spaces/cnn.yaml"
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty project as working directory, from which no connection can be opened."""
+
+    def refuse(*_args: object) -> None:
+        raise AssertionError("check must not use the network")
+
+    monkeypatch.setattr(socket.socket, "connect", refuse)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    (tmp_path / "dvc.yaml").touch()
+    return tmp_path
+
+
+def checked(root: Path, ingest: str) -> tuple[list[str], list[str]]:
+    """Lines and problems of a check with this `ingest`."""
+    (root / "params.yaml").write_text(f"ingest: {ingest}\nsearch: {{space: {SPACE}}}\n")
+    lines, problems = check_all(root, question([], None, None))
+    return lines, [str(problem) for problem in problems]
+
+
+def test_a_named_set_that_is_not_there_would_be_downloaded(project: Path) -> None:
+    lines, problems = checked(project, "{source: mnist}")
+    assert problems == []
+    assert f"mnist would be downloaded to {project / 'state/downloads/mnist'}" in lines
+
+
+def test_without_downloads_it_is_a_problem(project: Path) -> None:
+    lines, problems = checked(project, "{source: mnist, download: false}")
+    assert [problem[:10] for problem in problems] == ["E306 mnist"]
+    assert not any("downloaded" in line for line in lines)
+
+
+def test_a_set_that_is_there_is_opened(project: Path) -> None:
+    write_idx_set(project / "data/raw")
+    lines, problems = checked(project, "{source: mnist}")
+    assert problems == []
+    assert not any("downloaded" in line for line in lines)
+
+
+def test_a_hostile_archive_is_found_before_any_work(project: Path) -> None:
+    write_zip(project / "pets.zip", {"../cat/0.png": b""})
+    _, problems = checked(project, "{source: archive, path: pets.zip}")
+    assert [problem[:4] for problem in problems] == ["E901"]
