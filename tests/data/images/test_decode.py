@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import warnings
 from typing import Any
 
 import numpy as np
@@ -36,10 +35,10 @@ def test_lossless_formats_give_their_pixels(kind: str) -> None:
     content = encoded(Image.fromarray(RGB), kind)
     image = decode(content)
     assert np.array_equal(image.pixels, RGB)
-    assert (image.mode, image.encoded_bytes) == ("RGB", len(content))
+    assert (image.format, image.mode, image.encoded_bytes, image.conversions) == (kind, "RGB", len(content), ())
 
 
-@pytest.mark.parametrize("kind", ["JPEG", "WEBP", "AVIF", "JPEG2000", "GIF", "ICO"])
+@pytest.mark.parametrize("kind", ["JPEG", "WEBP", "AVIF", "JPEG2000", "GIF"])
 def test_other_formats_are_decoded(kind: str) -> None:
     size = (16, 16)
     assert decode(encoded(Image.new("RGB", size, (200, 30, 30)), kind)).pixels.shape == (16, 16, 3)
@@ -60,22 +59,14 @@ def test_every_exif_orientation_is_shown_upright(orientation: int, kind: str) ->
     }[orientation]
     exif = Image.Exif()
     exif[0x0112] = orientation
-    assert np.array_equal(decode(encoded(Image.fromarray(np.ascontiguousarray(stored)), kind, exif=exif)).pixels, RGB)
+    image = decode(encoded(Image.fromarray(np.ascontiguousarray(stored)), kind, exif=exif))
+    assert np.array_equal(image.pixels, RGB)
+    assert image.conversions == ((f"orientation-{orientation}",) if orientation > 1 else ())
 
 
 def test_broken_exif_counts_as_no_orientation() -> None:
     content = encoded(Image.fromarray(RGB), exif=b"Exif\0\0II*\0\xff\xff\xff\xff")
     assert np.array_equal(decode(content).pixels, RGB)
-
-
-@pytest.mark.parametrize("kind", ["PNG", "TIFF"])
-def test_sixteen_bits_are_scaled_and_not_clipped(kind: str) -> None:
-    levels = np.array([[0, 128, 257, 32768, 65407, 65535]], np.uint16)
-    assert decode(encoded(Image.fromarray(levels), kind)).pixels[..., 0].tolist() == [[0, 0, 1, 128, 255, 255]]
-
-
-def test_sixteen_bit_pgm_is_scaled() -> None:
-    assert decode(b"P5\n2 1\n65535\n\x80\x00\xff\xff").pixels[..., 0].tolist() == [[128, 255]]
 
 
 @pytest.mark.parametrize("mode", ["RGBA", "LA"])
@@ -121,7 +112,7 @@ REFUSED = {
     "not-an-image": b"hello",
     "truncated": encoded(Image.fromarray(picture("large", 64, 64)))[:5000],
     "animation": _animation(),
-    "unsupported-mode": encoded(Image.new("F", (2, 2)), "TIFF"),
+    "unsupported-format": encoded(Image.new("RGB", (16, 16)), "ICO"),
     "too-large": encoded(Image.new("1", (20_000, 10_000))),
     "broken": b"BM" + b"\0" * 60,
 }
@@ -140,19 +131,3 @@ def test_several_pages_are_refused() -> None:
 def test_the_pixel_limit_is_checked_before_decoding() -> None:
     assert refusal(encoded(Image.fromarray(RGB)), decoding=Decoding(pixel_limit=34)) == "too-large"
     assert isinstance(decode(encoded(Image.fromarray(RGB)), Decoding(pixel_limit=35)), DecodedImage)
-
-
-def test_random_bytes_after_a_true_header_never_raise_anything_else() -> None:
-    rng = np.random.default_rng(0)
-    for kind in ("PNG", "JPEG", "GIF", "BMP", "WEBP", "TIFF"):
-        good = bytearray(encoded(Image.fromarray(picture("fuzz", 32, 32)), kind))
-        for _ in range(60):
-            broken = bytearray(good)
-            for position in rng.integers(8, len(good), 12):
-                broken[position] = rng.integers(256)
-            with warnings.catch_warnings():
-                warnings.simplefilter("error")
-                try:
-                    decode(bytes(broken))
-                except ImageRefused as refused:
-                    assert refused.what in REFUSED
