@@ -11,7 +11,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pipeline import artifacts, layout, params
 from pipeline.errors import ImageRefused, MissingFile, raise_all
@@ -34,6 +34,18 @@ def check(point: Sequence[str], image: str | None, classes: int | None) -> None:
     lines, problems = check_all(root, question(point, image, classes))
     print("\n".join(lines))
     raise_all(problems)
+
+
+def preview(point: Sequence[str], origin: Literal["space", "copies"], count: int, output: Path) -> None:
+    """Write a picture of train images before and after augmentation."""
+    output = output.absolute()
+    enter_project()
+    from pipeline import preview as previewing
+    from pipeline.check import question
+
+    picture = previewing.preview(params.load(layout.PARAMS), origin, question(point, None, None).point, count)
+    artifacts.write_bytes(output, picture)
+    print(f"preview: {output}")
 
 
 def status() -> None:
@@ -115,7 +127,9 @@ def tracking_uri(root: Path, parameters: Params) -> str:
 
 
 def _circumstances(stage: str, parameters: Params, root: Path) -> dict[str, Any]:
-    """What search and register need beside their section, since it is the same for both or not a parameter."""
+    """What a stage needs beside its section, since it is no parameter or the same for several."""
+    if stage in ("ingest", "preprocess"):
+        return {"state": layout.state(root)}
     uri = tracking_uri(root, parameters)
     if stage == "search":
         return {"state": layout.state(root), "tracking_uri": uri, "commit": _commit()}

@@ -1,78 +1,82 @@
-"""The catalog: every image of a source with its label and digest, every reject with its reason, and what makes a set unusable."""
+"""The catalog: every usable image of a source with what is known about it, and every other sample with the reason."""
 
 from __future__ import annotations
 
 import io
-from collections import Counter
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
-
-from pipeline.data.images.decode import pixel_digest
-from pipeline.errors import ClassTooSmall, ConvoyError, EmptyClass, ImageRefused, NoImages, OneClass, UnreadableImages, raise_all
-
-if TYPE_CHECKING:  # a stage that only reads the catalog depends on no source
-    from pipeline.data.catalog.settings import IngestParams
-    from pipeline.data.sources.source import Sample, Source
 
 SPLITS = ("train", "val", "test")
 
-_IMAGE_TYPES = {
+IMAGE_TYPES = {
     "path": "str",
     "label": "str",
     "split": "str",  # as the source gives it, else missing
-    "digest": "str",
-    "bytes": "int64",
+    "group": "str",  # images of one patient, speaker or scene carry the same; missing where the source knows none
+    "digest": "str",  # sha256 of the decoded pixels
+    "phash": "str",  # perceptual hash, 16 hexadecimal digits
+    "bytes": "int64",  # as stored
     "width": "int32",
     "height": "int32",
     "channels": "int8",
-    "mode": "str",
+    "mode": "str",  # as stored, in Pillow's words
+    "conversions": "str",  # what was done on the way to the decoded pixels, comma separated
 }
-_REJECT_COLUMNS = ("path", "label", "reason")
+REJECT_COLUMNS = ("path", "label", "reason")
 
 
 @dataclass(frozen=True, eq=False)
 class Catalog:
-    """images: path, label, split, digest, bytes, width, height, channels, mode; rejects: path, label, reason. Sorted by path.
+    """images: the columns IMAGE_TYPES; rejects: path, label, reason; both sorted by path. classes: all labels there may be.
 
-    classes: all that the source declares.
+    thumbnails: uint8 images × THUMBNAIL × THUMBNAIL × 3, row by row those of `images`.
     """
 
     images: pd.DataFrame
+    thumbnails: npt.NDArray[np.uint8]
     rejects: pd.DataFrame
     classes: list[str]
 
-
-def build(source: Source) -> Catalog:
-    """Decode every sample once. Never raises for one image: see `check`."""
-    images: list[tuple[object, ...]] = []
-    rejects: list[tuple[str, str, str]] = []
-    for sample in source.samples():
-        try:
-            images.append(_row(source, sample))
-        except ImageRefused as refusal:
-            rejects.append((sample.path, sample.label, refusal.what))
-    frame = pd.DataFrame(images, columns=list(_IMAGE_TYPES)).astype(_IMAGE_TYPES)
-    return Catalog(frame, pd.DataFrame(rejects, columns=list(_REJECT_COLUMNS), dtype="str"), source.classes())
+    def without(self, unwanted: pd.Series[bool], reason: str) -> Catalog:
+        """The catalog with the `unwanted` images (aligned with `images`) among the rejects."""
+        if not unwanted.any():
+            return self
+        left_out = self.images.loc[unwanted, ["path", "label"]].assign(reason=reason)
+        rejects = pd.concat([self.rejects, left_out]).sort_values("path", kind="stable", ignore_index=True)
+        images = self.images[~unwanted].reset_index(drop=True)
+        return replace(self, images=images, thumbnails=self.thumbnails[~unwanted.to_numpy()], rejects=rejects)
 
 
-def check(catalog: Catalog, params: IngestParams) -> None:
-    """Raise everything that makes the set unusable, at once.
+def frame_of_images(rows: Sequence[tuple[object, ...]]) -> pd.DataFrame:
+    """Rows in the order of IMAGE_TYPES as a table with these types."""
+    return pd.DataFrame(rows, columns=list(IMAGE_TYPES)).astype(IMAGE_TYPES)
 
-    NoImages, UnreadableImages, OneClass; EmptyClass and ClassTooSmall for each class concerned.
-    """
-    if catalog.images.empty and catalog.rejects.empty:
-        raise NoImages("no images", where="ingest.path", why="the class folders are empty", remedy="put images there")
-    raise_all([*_too_many_rejects(catalog, params), *_too_few_classes(catalog), *_small_classes(catalog)])
+
+def frame_of_rejects(rows: Sequence[tuple[str, str, str]]) -> pd.DataFrame:
+    """(path, label, reason) as a table."""
+    return pd.DataFrame(rows, columns=list(REJECT_COLUMNS), dtype="str")
 
 
 def to_files(catalog: Catalog) -> dict[str, bytes]:
-    """File name → content: catalog.parquet and rejects.csv."""
-    stream = io.BytesIO()
-    catalog.images.to_parquet(stream, index=False)
-    rejects = catalog.rejects.to_csv(index=False, lineterminator="\n")
-    return {"catalog.parquet": stream.getvalue(), "rejects.csv": rejects.encode()}
+    """File name → content: catalog.parquet, thumbnails.npy and rejects.csv."""
+    table, thumbnails = io.BytesIO(), io.BytesIO()
+    catalog.images.to_parquet(table, index=False)
+    np.save(thumbnails, catalog.thumbnails, allow_pickle=False)
+    return {
+        "catalog.parquet": table.getvalue(),
+        "thumbnails.npy": thumbnails.getvalue(),
+        "rejects.csv": to_csv(catalog.rejects),
+    }
+
+
+def to_csv(texts: pd.DataFrame) -> bytes:
+    """A table of texts for people: a row a line, whatever the names hold."""
+    shown = {str(name): texts[name].map(printable) for name in texts}
+    return texts.assign(**shown).to_csv(index=False, lineterminator="\n").encode()
 
 
 def read_images(content: bytes) -> pd.DataFrame:
@@ -80,45 +84,6 @@ def read_images(content: bytes) -> pd.DataFrame:
     return pd.read_parquet(io.BytesIO(content))
 
 
-def _row(source: Source, sample: Sample) -> tuple[object, ...]:
-    image = source.read(sample.path)
-    height, width, channels = image.pixels.shape
-    digest = pixel_digest(image.pixels)
-    return (sample.path, sample.label, sample.split, digest, image.encoded_bytes, width, height, channels, image.mode)
-
-
-def _too_many_rejects(catalog: Catalog, params: IngestParams) -> list[ConvoyError]:
-    rejected, total = len(catalog.rejects), len(catalog.rejects) + len(catalog.images)
-    allowed = params.bad_image_share * total if params.on_bad_image == "skip" else 0
-    if rejected <= allowed:
-        return []
-    reasons = ", ".join(f"{count} {reason}" for reason, count in Counter(catalog.rejects["reason"]).most_common(3))
-    first = catalog.rejects["path"].iloc[0]
-    if params.on_bad_image == "fail":
-        remedy = "repair or remove them, or set ingest.on_bad_image: skip"
-    else:
-        remedy = f"repair them, or raise ingest.bad_image_share (now {params.bad_image_share:g})"
-    what = f"{rejected} of {total} images cannot be read"
-    return [UnreadableImages(what, where=first, why=reasons, remedy=remedy)]
-
-
-def _too_few_classes(catalog: Catalog) -> list[ConvoyError]:
-    if len(catalog.classes) >= 2:
-        return []
-    why = f"there is {len(catalog.classes)}: {', '.join(catalog.classes)}"
-    return [OneClass("at least 2 classes are needed", where="ingest.path", why=why, remedy="add a folder a class")]
-
-
-def _small_classes(catalog: Catalog) -> list[ConvoyError]:
-    distinct = catalog.images.groupby("label")["digest"].nunique().to_dict()
-    errors: list[ConvoyError] = []
-    for name in catalog.classes:
-        count = distinct.get(name, 0)
-        if count == 0:
-            rejected = int((catalog.rejects["label"] == name).sum())
-            why = f"0 readable images, {rejected} unreadable"
-            errors.append(EmptyClass(f"class {name!r} is empty", why=why, remedy="add images or remove the folder"))
-        elif count < len(SPLITS):
-            why = f"{count} distinct images for {len(SPLITS)} splits ({', '.join(SPLITS)})"
-            errors.append(ClassTooSmall(f"class {name!r} is too small", why=why, remedy="add images or remove the folder"))
-    return errors
+def printable(text: str) -> str:
+    """The text with every character that a terminal or an editor would not show as itself written as an escape: `a\\nb`."""
+    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
