@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,9 @@ import pytest
 import torch
 
 from pipeline import artifacts
-from pipeline.errors import DigestMismatch, StageOutOfDate
+from pipeline.data.split.table import digest, read_splits, to_bytes
+from pipeline.data.split.verify import sealed
+from pipeline.errors import CertificateBroken, DigestMismatch, MissingFile, StageOutOfDate
 from pipeline.stages import evaluate
 from pipeline.training import program
 from pipeline.training.settings import EvaluateParams
@@ -34,7 +37,7 @@ def test_the_metrics_are_those_of_the_stored_predictions(project: Path) -> None:
 
 def test_the_predictions_are_those_of_the_program_by_digest(project: Path) -> None:
     model = program.load(Path("model/program.pt2").read_bytes())
-    images = torch.from_numpy(np.load("data/processed/test/images.npy"))
+    images = torch.from_numpy(np.load("data/processed/test/images-00000.npy"))
     predictions = pd.read_csv(RESULTS / "predictions.csv")
 
     expected = model(images).detach().numpy()
@@ -59,7 +62,7 @@ def test_the_batch_size_has_no_influence(project: Path) -> None:
     assert after == before
 
 
-@pytest.mark.parametrize("file", ["model/program.pt2", "model/model.json", "data/processed/test/images.npy"])
+@pytest.mark.parametrize("file", ["model/program.pt2", "model/model.json", "data/processed/test/images-00000.npy"])
 def test_a_flipped_bit_is_noticed_before_anything_is_measured(project: Path, file: str) -> None:
     content = bytearray(Path(file).read_bytes())
     content[len(content) // 2] ^= 1
@@ -72,4 +75,43 @@ def test_a_flipped_bit_is_noticed_before_anything_is_measured(project: Path, fil
 def test_a_model_of_other_data_is_refused(project: Path) -> None:
     write_processed(project, seed=1)
     with pytest.raises(StageOutOfDate, match="other images"):
+        evaluate.run(EvaluateParams())
+
+
+SPLITS, CERTIFICATE = Path("data/splits/splits.parquet"), Path("reports/split_certificate.json")
+
+
+def test_a_split_that_is_not_the_certified_one_is_refused_before_the_test_images_are_opened(project: Path) -> None:
+    splits = read_splits(SPLITS.read_bytes())
+    SPLITS.write_bytes(to_bytes(splits.assign(split=splits["split"].replace("val", "train"))))
+    shutil.rmtree("data/processed/test")
+
+    with pytest.raises(CertificateBroken, match=r"E703 the split .* not the split that was certified") as caught:
+        evaluate.run(EvaluateParams())
+    assert caught.value.exit_code == 7
+
+
+def test_a_certificate_that_was_edited_is_refused(project: Path) -> None:
+    proof = artifacts.read_json(CERTIFICATE)
+    artifacts.write_json(CERTIFICATE, {**proof, "seed": 1})
+    with pytest.raises(CertificateBroken, match="the certificate was changed"):
+        evaluate.run(EvaluateParams())
+
+
+def test_packed_images_that_are_not_on_the_test_side_are_counted(project: Path) -> None:
+    splits = read_splits(SPLITS.read_bytes())
+    swapped = {"test0000": "train", "test0001": "train", "val0000": "test"}
+    splits["split"] = splits["digest"].map(swapped).fillna(splits["split"])
+    SPLITS.write_bytes(to_bytes(splits))
+    proof = artifacts.read_json(CERTIFICATE)
+    artifacts.write_json(CERTIFICATE, sealed({**proof, "digests": {**proof["digests"], "splits": digest(splits)}}))
+
+    with pytest.raises(CertificateBroken, match="2 packed test images are not on the test side, 1 of it are not packed"):
+        evaluate.run(EvaluateParams())
+
+
+@pytest.mark.parametrize("file", [SPLITS, CERTIFICATE], ids=str)
+def test_without_a_certified_split_the_remedy_is_named(project: Path, file: Path) -> None:
+    file.unlink()
+    with pytest.raises(MissingFile, match=f"{file.name}.*dvc repro"):
         evaluate.run(EvaluateParams())

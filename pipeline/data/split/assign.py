@@ -1,163 +1,135 @@
-"""Which side of train, val and test each image is on, decided by its pixels; and the certificate that says so.
+"""Which side of train, val and test each image is on, decided by its pixels and what belongs to it.
 
-The side follows from sha256(seed, digest) against fixed thresholds, so adding images moves none, and identical pixels
-never part. Classes too small for thresholds are ranked by the same hash instead, and named.
+The side follows from sha256(seed, name of the unit) against fixed thresholds, so adding images moves none; digests that share a
+group or are near-duplicates are one unit and never part. Classes too small for thresholds are ranked by the same hash.
 """
 
 from __future__ import annotations
 
-import hashlib
-import io
-import math
-from typing import Any, Literal
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 import pandas as pd
-from pydantic import Field, model_validator
 
-from pipeline.config import Section
-from pipeline.data.catalog.table import SPLITS
+from pipeline.data.split import draw, folds, given, units
+from pipeline.data.split.earlier import Earlier, Joined, keep
+from pipeline.data.split.given import Leak
+from pipeline.data.split.settings import SplitParams
+from pipeline.data.split.units import Unit
 from pipeline.errors import ClassTooSmall, raise_all
 
-FEWEST_EXPECTED = 10  # distinct images of a class; with fewer expected in val or test the class is ranked
 
-_STRICTEST_FIRST = ("test", "val", "train")  # pixels given on two sides go to the one that must stay unseen
+@dataclass(frozen=True, eq=False)
+class Division:
+    """A split and how it came about.
 
-
-class SplitParams(Section):
-    """`split` of params.yaml."""
-
-    seed: int = 0
-    val_share: float = Field(default=0.15, gt=0.0, lt=1.0)
-    test_share: float = Field(default=0.15, gt=0.0, lt=1.0)
-    given: Literal["keep", "ignore"] = "keep"  # the train, val and test folders of the source
-
-    @model_validator(mode="after")
-    def _leaves_something_to_train_on(self) -> SplitParams:
-        if self.val_share + self.test_share >= 1:
-            raise ValueError("val_share + test_share must be less than 1")
-        return self
-
-
-def assign(images: pd.DataFrame, params: SplitParams) -> pd.DataFrame:
-    """digest, split of every distinct digest in a catalog's images, sorted by digest.
-
-    Given splits are kept; val or test that the source does not give is taken out of train. Raises ClassTooSmall for every
-    class that would be left without an image on a side.
+    splits: digest, split, fold, cluster, sorted by digest; shares: split → share, of what was drawn; ranked: classes too small
+    for thresholds; leaks: across given splits; joined: what moved since the earlier split; kept: digests whose side was known.
     """
-    given, free, shares = _plan(images, params)
-    raise_all([error for label, digests in free.groupby(free) for error in _too_small(str(label), len(digests), shares)])
-    sides = {str(digest): str(split) for digest, split in given.items()}
-    for _, digests in free.groupby(free):
-        sides.update(_sides(list(digests.index), shares, params.seed))
+
+    splits: pd.DataFrame
+    units: list[Unit]
+    shares: dict[str, float]
+    given: list[str]
+    ranked: list[str]
+    leaks: list[Leak]
+    joined: list[Joined]
+    kept: int
+
+
+def divide(
+    images: pd.DataFrame, params: SplitParams, clusters: Mapping[str, str] | None = None, earlier: Earlier | None = None
+) -> Division:
+    """Divide the digests of a catalog's images (label, digest, split, group).
+
+    clusters: digest → digest of the medoid, for near-duplicates. Given splits are kept; val or test that the source does not
+    give is taken out of train. Raises ClassTooSmall for every class that would be left without an image on a side, TooManyFolds.
+    """
+    clusters, earlier = clusters or {}, earlier or Earlier()
+    given_to = given.given_sides(images, params)
+    shares = given.missing_shares(given_to, params)
+    bound = units.form(images, clusters)
+    sides: dict[str, str] = {}
+    free: dict[str, list[Unit]] = defaultdict(list)
+    for unit in bound:
+        decided = given.fixed(unit, given_to, params)
+        sides |= decided
+        rest = tuple(digest for digest in unit.digests if digest not in decided)
+        if rest:
+            free[unit.label].append(Unit(rest, unit.groups, unit.label))
+    raise_all([error for label in sorted(free) for error in _too_small(label, free[label], shares)])
+    joined: list[Joined] = []
+    for label in sorted(free):
+        for unit, side in _sides(free[label], shares, params.seed, earlier, joined).items():
+            sides |= dict.fromkeys(unit.digests, side)
     _check_train(images, sides)
-    return pd.DataFrame(sorted(sides.items()), columns=["digest", "split"], dtype="str")
+    return Division(
+        splits=_table(sides, folds.of_units(bound, sides, params, earlier.folds), clusters),
+        units=bound,
+        shares=shares,
+        given=sorted(set(given_to.values())),
+        ranked=[label for label in sorted(free) if draw.is_ranked(len(free[label]), shares)],
+        leaks=given.leaks(images, clusters, given_to, sides, params),
+        joined=joined,
+        kept=sum(earlier.sides.get(digest) == side for digest, side in sides.items()),
+    )
 
 
-def to_bytes(splits: pd.DataFrame) -> bytes:
-    """splits.parquet."""
-    stream = io.BytesIO()
-    splits.to_parquet(stream, index=False)
-    return stream.getvalue()
+def _sides(free: list[Unit], shares: Mapping[str, float], seed: int, earlier: Earlier, joined: list[Joined]) -> dict[Unit, str]:
+    """Unit → split, for the units of one class; what had several sides is added to `joined`."""
+    known: dict[Unit, str] = {}
+    for unit in free:
+        side, moved = keep(unit.digests, earlier, (*shares, "train"))
+        if side is not None:
+            known[unit] = side
+        if moved is not None:
+            joined.append(moved)
+    new = [unit for unit in free if unit not in known]
+    at = {unit: draw.position(seed, unit.key) for unit in new}
+    if not draw.is_ranked(len(free), shares):
+        return known | {unit: draw.side(at[unit], shares) for unit in new}
+    return _ranked(sorted(new, key=lambda unit: (at[unit], unit.key)), shares, known)
 
 
-def read_splits(content: bytes) -> pd.DataFrame:
-    """The frame written by to_bytes."""
-    return pd.read_parquet(io.BytesIO(content))
+def _ranked(new: list[Unit], shares: Mapping[str, float], known: dict[Unit, str]) -> dict[Unit, str]:
+    """Fill the sides up to their share of the images in the order of `new`, each with at least one unit, train last."""
+    sides, waiting = dict(known), list(new)
+    wanted = draw.targets(sum(len(unit.digests) for unit in (*new, *known)), shares)
+    for name in shares:
+        have = sum(len(unit.digests) for unit, side in sides.items() if side == name)
+        while waiting and (not have or wanted[name] - have >= len(waiting[0].digests) / 2):
+            empty = {*wanted} - {*sides.values(), name}
+            if have and len(waiting) <= len(empty):
+                break
+            unit = waiting.pop(0)
+            sides[unit] = name
+            have += len(unit.digests)
+    return sides | dict.fromkeys(waiting, "train")
 
 
-def certificate(images: pd.DataFrame, splits: pd.DataFrame, params: SplitParams) -> dict[str, Any]:
-    """What a reader needs to trust the split: counts, where it comes from, which classes were ranked, what was shared."""
-    side = images["digest"].map(splits.set_index("digest")["split"])
-    given, free, shares = _plan(images, params)
-    counts = pd.crosstab(images["label"], side).reindex(columns=list(SPLITS), fill_value=0)
-    return {
-        "seed": params.seed,
-        "shares": shares,
-        "given": sorted(set(given)),
-        "images": {name: int((side == name).sum()) for name in SPLITS},
-        "distinct": {name: int((splits["split"] == name).sum()) for name in SPLITS},
-        "classes": {str(label): {name: int(row[name]) for name in SPLITS} for label, row in counts.iterrows()},
-        "ranked_classes": [str(label) for label, count in free.value_counts().sort_index().items() if _is_ranked(count, shares)],
-        "absent_classes": {name: [str(label) for label in counts.index[counts[name] == 0]] for name in SPLITS},
-        "shared_across_given_splits": _shared(images, params),
-        "digests_with_several_labels": int((images.groupby("digest")["label"].nunique() > 1).sum()),
-    }
+def _table(sides: Mapping[str, str], fold: Mapping[str, int], clusters: Mapping[str, str]) -> pd.DataFrame:
+    digests = sorted(sides)
+    return pd.DataFrame(
+        {
+            "digest": pd.Series(digests, dtype="str"),
+            "split": pd.Series([sides[digest] for digest in digests], dtype="str"),
+            "fold": pd.Series([fold.get(digest) for digest in digests], dtype="Int8"),
+            "cluster": pd.Series([clusters.get(digest, digest) for digest in digests], dtype="str"),
+        }
+    )
 
 
-def _plan(images: pd.DataFrame, params: SplitParams) -> tuple[pd.Series[str], pd.Series[str], dict[str, float]]:
-    """digest → given split; digest → class of what is to be divided; split → share it gets."""
-    given = _given(images, params)
-    free = _labels(images[~images["digest"].isin(given[given != "train"].index)])
-    return given, free, _missing_shares(given, params)
-
-
-def _given(images: pd.DataFrame, params: SplitParams) -> pd.Series[str]:
-    """digest → given split; of several the strictest."""
-    if params.given == "ignore":
-        return pd.Series(dtype="str")
-    known = images.dropna(subset="split")
-    rank = known["split"].map(_STRICTEST_FIRST.index)
-    return known.assign(rank=rank).sort_values("rank", kind="stable").drop_duplicates("digest").set_index("digest")["split"]
-
-
-def _shared(images: pd.DataFrame, params: SplitParams) -> int:
-    return 0 if params.given == "ignore" else int((images.groupby("digest")["split"].nunique() > 1).sum())
-
-
-def _missing_shares(given: pd.Series[str], params: SplitParams) -> dict[str, float]:
-    """Split → share, of those that are not given."""
-    wanted = {"val": params.val_share, "test": params.test_share}
-    return {name: share for name, share in wanted.items() if name not in set(given)}
-
-
-def _labels(images: pd.DataFrame) -> pd.Series[str]:
-    """digest → the class that decides for it: the first by name when the same pixels are filed under several."""
-    return images.groupby("digest")["label"].min()
-
-
-def _sides(digests: list[str], shares: dict[str, float], seed: int) -> dict[str, str]:
-    """digest → split, for the digests of one class."""
-    if not _is_ranked(len(digests), shares):
-        return {digest: _side(_position(seed, digest), shares) for digest in digests}
-    ranked = sorted(digests, key=lambda digest: (_position(seed, digest), digest))
-    names = [name for name, count in _ranked_counts(len(digests), shares).items() for _ in range(count)]
-    return dict(zip(ranked, names, strict=True))
-
-
-def _ranked_counts(count: int, shares: dict[str, float]) -> dict[str, int]:
-    """Split → number of images, train last: the rounded share, but at least one on each side."""
-    counts = {name: max(1, math.floor(share * count + 0.5)) for name, share in shares.items()}
-    while sum(counts.values()) >= count:
-        counts[max(counts, key=lambda name: counts[name])] -= 1
-    return {**counts, "train": count - sum(counts.values())}
-
-
-def _is_ranked(count: int, shares: dict[str, float]) -> bool:
-    return any(share * count < FEWEST_EXPECTED for share in shares.values())
-
-
-def _position(seed: int, digest: str) -> float:
-    """A number in 0–1 that depends on seed and digest alone."""
-    return int.from_bytes(hashlib.sha256(f"{seed}/{digest}".encode()).digest()[:8]) / 2**64
-
-
-def _side(position: float, shares: dict[str, float]) -> str:
-    threshold = 0.0
-    for name, share in shares.items():
-        threshold += share
-        if position < threshold:
-            return name
-    return "train"
-
-
-def _too_small(label: str, count: int, shares: dict[str, float]) -> list[ClassTooSmall]:
-    if count > len(shares):
+def _too_small(label: str, free: list[Unit], shares: Mapping[str, float]) -> list[ClassTooSmall]:
+    if len(free) > len(shares):
         return []
-    why = f"{count} distinct images for {len(shares) + 1} splits ({', '.join(('train', *shares))})"
+    digests = sum(len(unit.digests) for unit in free)
+    bound = f" in {len(free)} groups that stay together" if digests > len(free) else ""
+    why = f"{digests} distinct images{bound} for {len(shares) + 1} splits ({', '.join(('train', *shares))})"
     return [ClassTooSmall(f"class {label!r} is too small", why=why, remedy="add images or remove the class")]
 
 
-def _check_train(images: pd.DataFrame, sides: dict[str, str]) -> None:
+def _check_train(images: pd.DataFrame, sides: Mapping[str, str]) -> None:
     trained = set(images["label"][images["digest"].map(sides) == "train"])
     missing = sorted(set(images["label"]) - trained)
     why, remedy = "0 images of its own in train", "add some or remove the class"

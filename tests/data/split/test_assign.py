@@ -1,42 +1,18 @@
+"""Every image gets one side: about the shares asked for, together with what belongs to it, and always the same."""
+
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Sequence
-
-import pandas as pd
 import pytest
-from pydantic import ValidationError
 
-from pipeline.data.split.assign import SplitParams, assign, certificate, read_splits, to_bytes
+from pipeline.data.split.assign import divide
+from pipeline.data.split.settings import SplitParams
 from pipeline.errors import ClassTooSmall, Problems
-
-PARAMS = SplitParams()
-Row = tuple[str, str, str | None]  # label, digest, given split
-
-
-def digests(name: str, count: int) -> list[str]:
-    return [hashlib.sha256(f"{name}{number}".encode()).hexdigest() for number in range(count)]
-
-
-def frame(rows: Sequence[Row]) -> pd.DataFrame:
-    return pd.DataFrame(rows, columns=["label", "digest", "split"])
-
-
-def free(**counts: int) -> list[Row]:
-    return [(label, digest, None) for label, count in counts.items() for digest in digests(label, count)]
-
-
-def given(split: str, **counts: int) -> list[Row]:
-    return [(label, digest, split) for label, count in counts.items() for digest in digests(split + label, count)]
-
-
-def sides(rows: Sequence[Row], params: SplitParams = PARAMS) -> dict[str, str]:
-    return dict(assign(frame(rows), params).itertuples(index=False))
+from tests.data.split.catalogs import PARAMS, digests, divided, frame, free, given, made, sides
 
 
 def test_every_digest_gets_one_side_in_about_the_shares_asked_for() -> None:
     rows = free(a=1000, b=1000)
-    splits = assign(frame(rows), SplitParams(val_share=0.2, test_share=0.1))
+    splits = divide(frame(rows), SplitParams(val_share=0.2, test_share=0.1)).splits
     assert splits["digest"].is_monotonic_increasing
     assert set(splits["digest"]) == {digest for _, digest, _ in rows}
     shares = splits["split"].value_counts(normalize=True)
@@ -45,61 +21,98 @@ def test_every_digest_gets_one_side_in_about_the_shares_asked_for() -> None:
 
 
 def test_adding_images_and_classes_moves_none() -> None:
-    before = sides(free(a=200, b=100))
-    after = sides(free(a=400, b=130, c=90))
+    before = divided(free(a=200, b=100))
+    after = divided(free(a=400, b=130, c=90))
     assert {digest: after[digest] for digest in before} == before
 
 
 def test_the_order_of_the_catalog_does_not_matter() -> None:
     rows = free(a=100, b=20)
-    assert sides(rows[::-1]) == sides(rows)
+    assert divided(rows[::-1]) == divided(rows)
 
 
 def test_another_seed_is_another_split() -> None:
-    assert sides(free(a=200, b=200), SplitParams(seed=1)) != sides(free(a=200, b=200))
+    assert divided(free(a=200, b=200), SplitParams(seed=1)) != divided(free(a=200, b=200))
 
 
 def test_identical_pixels_never_part_also_under_two_labels() -> None:
-    shared = digests("shared", 40)
-    rows = free(a=100, b=30) + [(label, digest, None) for label in "ab" for digest in shared] + free(a=100)
-    splits = assign(frame(rows), PARAMS)
-    assert not splits["digest"].duplicated().any()
-    assert certificate(frame(rows), splits, PARAMS)["digests_with_several_labels"] == 40
+    rows = free(a=100, b=30) + [(label, digest, None) for label in "ab" for digest in digests("shared", 40)] + free(a=100)
+    assert not divide(frame(rows), PARAMS).splits["digest"].duplicated().any()
 
 
 @pytest.mark.parametrize("count", [3, 4, 7, 20, 66])
 def test_a_small_class_is_ranked_stands_on_every_side_and_is_named(count: int) -> None:
-    rows = free(big=500, small=count)
-    splits = assign(frame(rows), PARAMS)
-    proof = certificate(frame(rows), splits, PARAMS)
-    assert proof["ranked_classes"] == ["small"]
-    assert proof["classes"]["small"]["val"] == proof["classes"]["small"]["test"] == max(1, int(0.15 * count + 0.5))
+    division = divide(frame(free(big=500, small=count)), PARAMS)
+    assert division.ranked == ["small"]
+    found = [sides(division)[digest] for digest in digests("small", count)]
+    assert found.count("val") == found.count("test") == max(1, int(0.15 * count + 0.5))
 
 
 def test_large_shares_still_leave_a_small_class_on_every_side() -> None:
-    rows = free(a=3, b=3)
-    proof = certificate(frame(rows), assign(frame(rows), SplitParams(val_share=0.6, test_share=0.3)), PARAMS)
-    assert proof["images"] == {"train": 2, "val": 2, "test": 2}
+    found = list(divided(free(a=3, b=3), SplitParams(val_share=0.6, test_share=0.3)).values())
+    assert {name: found.count(name) for name in ("train", "val", "test")} == {"train": 2, "val": 2, "test": 2}
 
 
 def test_a_class_smaller_than_the_number_of_splits_is_named_with_numbers() -> None:
     with pytest.raises(Problems) as caught:
-        sides(free(a=2, b=100, c=1))
+        divided(free(a=2, b=100, c=1))
     assert [str(error).split(" — ")[:2] for error in caught.value.errors] == [
         ["E305 class 'a' is too small", "2 distinct images for 3 splits (train, val, test)"],
         ["E305 class 'c' is too small", "1 distinct images for 3 splits (train, val, test)"],
     ]
 
 
+def test_a_class_of_too_few_groups_is_named_with_both_numbers() -> None:
+    groups = {digest: f"patient {number % 2}" for number, digest in enumerate(digests("a", 30))}
+    with pytest.raises(ClassTooSmall, match="30 distinct images in 2 groups that stay together for 3 splits"):
+        divided(free(a=30, b=30), groups=groups)
+
+
+def test_all_images_of_a_group_are_on_one_side_also_across_classes() -> None:
+    rows = free(a=300, b=300)
+    groups = {digest: f"patient {number % 40}" for number, (_, digest, _) in enumerate(rows)}
+    found = divided(rows, groups=groups)
+    for name in set(groups.values()):
+        assert len({found[digest] for digest, group in groups.items() if group == name}) == 1
+    counts = list(found.values())
+    assert counts.count("test") / 600 == pytest.approx(0.15, abs=0.06)
+    assert counts.count("val") / 600 == pytest.approx(0.15, abs=0.06)
+
+
+def test_a_new_image_of_a_known_group_moves_none_of_it() -> None:
+    groups = {digest: f"patient {number % 90}" for number, digest in enumerate(digests("a", 900))}
+    before = divided(free(a=600), groups=groups)
+    after = divided(free(a=900), groups=groups)
+    assert {digest: after[digest] for digest in before} == before
+
+
+def test_groups_of_uneven_size_fill_a_ranked_class_by_images() -> None:
+    sizes = [50, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3]
+    names = [f"p{number}" for number, size in enumerate(sizes) for _ in range(size)]
+    groups = dict(zip(digests("a", len(names)), names, strict=True))
+    found = divided(free(a=len(names), b=200), groups=groups)
+    of_a = [found[digest] for digest in groups]
+    assert {"train", "val", "test"} == set(of_a)
+
+
+def test_near_duplicates_are_on_one_side_and_name_their_medoid() -> None:
+    rows = free(a=400, b=400)
+    clusters = {digest: digests("a", 400)[number // 4 * 4] for number, digest in enumerate(digests("a", 400))}
+    splits = divide(frame(rows), PARAMS, clusters).splits
+    assert splits.groupby("cluster")["split"].nunique().max() == 1
+    assert splits["cluster"].nunique() == 500
+    assert (splits["cluster"][~splits["digest"].isin(clusters)] == splits["digest"][~splits["digest"].isin(clusters)]).all()
+
+
 def test_given_splits_are_kept() -> None:
     rows = given("train", a=5, b=5) + given("val", a=1, b=1) + given("test", a=2, b=2)
-    assert sides(rows) == {digest: split for _, digest, split in rows}
+    assert divided(rows) == {digest: split for _, digest, split in rows}
 
 
 @pytest.mark.parametrize(("missing", "present"), [("val", "test"), ("test", "val")])
 def test_a_split_that_is_not_given_comes_out_of_train(missing: str, present: str) -> None:
     rows = given("train", a=300, b=300) + given(present, a=50, b=50)
-    found = sides(rows)
+    found = divided(rows)
     assert all(found[digest] == present for _, digest, split in rows if split == present)
     train = [found[digest] for _, digest, split in rows if split == "train"]
     assert set(train) == {"train", missing}
@@ -108,40 +121,52 @@ def test_a_split_that_is_not_given_comes_out_of_train(missing: str, present: str
 
 def test_given_splits_can_be_ignored() -> None:
     rows = given("train", a=100, b=100) + given("test", a=100, b=100)
-    assert sides(rows, SplitParams(given="ignore")) == sides([(label, digest, None) for label, digest, _ in rows])
+    assert divided(rows, SplitParams(given="ignore")) == divided([(label, digest, None) for label, digest, _ in rows])
 
 
-def test_pixels_given_on_two_sides_go_to_the_stricter_and_are_counted() -> None:
-    rows = given("train", a=9, b=9) + given("val", a=3, b=3) + given("test", a=3, b=3)
-    rows += [("a", rows[0][1], "test"), ("b", rows[12][1], "val")]
-    found = sides(rows)
-    assert (found[rows[0][1]], found[rows[12][1]]) == ("test", "val")
-    assert certificate(frame(rows), assign(frame(rows), PARAMS), PARAMS)["shared_across_given_splits"] == 2
-
-
-def test_a_class_without_a_train_image_is_an_error_and_one_without_a_test_image_is_named() -> None:
-    rows = given("train", a=5, b=5) + given("val", a=1, b=1) + given("test", a=2)
-    proof = certificate(frame(rows), assign(frame(rows), PARAMS), PARAMS)
-    assert proof["absent_classes"] == {"train": [], "val": [], "test": ["b"]}
+def test_a_class_without_a_train_image_is_an_error() -> None:
+    rows = given("train", a=5, b=5) + given("val", a=1, b=1) + given("test", a=2, c=2)
     with pytest.raises(ClassTooSmall, match="class 'c' is too small — 0 images of its own in train"):
-        sides(rows + given("test", c=2))
+        divided(rows)
 
 
-def test_the_certificate_counts_images_and_distinct_pixels() -> None:
-    rows = free(a=100, b=100)
-    proof = certificate(frame(rows + rows[:5]), assign(frame(rows), PARAMS), PARAMS)
-    assert sum(proof["images"].values()) == 205
-    assert sum(proof["distinct"].values()) == 200
-    assert proof["shares"] == {"val": 0.15, "test": 0.15}
+def test_images_keep_the_side_of_the_split_before_when_a_near_duplicate_joins_them() -> None:
+    """Its name may sort before theirs, and then a side drawn from names alone would change."""
+    rows = free(a=200, b=200)
+    first = divide(frame(rows), PARAMS)
+    new = [("a", f"0{number:063x}", None) for number in range(200)]
+    clusters = {digest: old for (_, digest, _), old in zip(new, digests("a", 200), strict=True)}
+    clusters |= {old: old for old in digests("a", 200)}
+    second = divide(frame(rows + new), PARAMS, clusters, made(first))
+    assert {digest: sides(second)[digest] for digest in sides(first)} == sides(first)
+    assert all(sides(second)[new] == sides(second)[old] for new, old in clusters.items())
+    assert second.joined == [] and second.kept == 400
 
 
-def test_bytes_are_the_same_for_the_same_split_and_read_back() -> None:
-    splits = assign(frame(free(a=50, b=50)), PARAMS)
-    assert to_bytes(splits) == to_bytes(assign(frame(free(b=50, a=50)), PARAMS))
-    pd.testing.assert_frame_equal(read_splits(to_bytes(splits)), splits)
+def test_an_image_that_joins_two_sides_moves_them_to_the_strictest_and_that_is_said() -> None:
+    rows = free(a=200, b=200)
+    first = divide(frame(rows), PARAMS)
+    trained, tested = (next(d for d in digests("a", 200) if sides(first)[d] == side) for side in ("train", "test"))
+    link = digests("link", 1)[0]
+    clusters = dict.fromkeys([trained, tested, link], link)
+    second = divide(frame([*rows, ("a", link, None)]), PARAMS, clusters, made(first))
+    assert {sides(second)[digest] for digest in clusters} == {"test"}
+    (joined,) = second.joined
+    assert (joined.digests, joined.sides, joined.side) == ((trained,), {"test": 1, "train": 1}, "test")
+    moved = {digest for digest, side in sides(first).items() if sides(second)[digest] != side}
+    assert moved == {trained}
 
 
-@pytest.mark.parametrize("shares", [(0.5, 0.5), (0.9, 0.2), (0.0, 0.1), (1.0, 0.1)])
-def test_shares_must_leave_something_to_train_on(shares: tuple[float, float]) -> None:
-    with pytest.raises(ValidationError):
-        SplitParams(val_share=shares[0], test_share=shares[1])
+def test_a_class_that_grows_out_of_the_ranking_keeps_its_sides() -> None:
+    first = divide(frame(free(a=30, b=200)), PARAMS)
+    second = divide(frame(free(a=90, b=200)), PARAMS, earlier=made(first))
+    assert (first.ranked, second.ranked) == (["a"], [])
+    assert {digest: sides(second)[digest] for digest in sides(first)} == sides(first)
+
+
+def test_new_images_of_a_ranked_class_fill_its_sides() -> None:
+    first = divide(frame(free(a=20, b=200)), PARAMS)
+    second = divide(frame(free(a=40, b=200)), PARAMS, earlier=made(first))
+    found = [sides(second)[digest] for digest in digests("a", 40)]
+    assert found.count("val") == found.count("test") == 6
+    assert {digest: sides(second)[digest] for digest in sides(first)} == sides(first)
