@@ -8,7 +8,7 @@ import hashlib
 import json
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -102,6 +102,14 @@ def verify_manifest(folder: Path) -> dict[str, str]:
             why = f"expected sha256 {expected[:12]}…, found {found[:12]}…"
             raise DigestMismatch(name, where=str(folder / name), why=why, remedy="write or fetch it again")
     return manifest
+
+
+def keep_only(folder: Path, names: Iterable[str]) -> None:
+    """Delete the files in `folder`, other than `names`, that an earlier run left; folders in it stay."""
+    kept = set(names)
+    for path in folder.iterdir():
+        if path.is_file() and path.name not in kept:
+            path.unlink()
 
 
 def append_line(path: Path, line: str) -> None:

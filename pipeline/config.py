@@ -16,6 +16,7 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from pipeline.errors import ConvoyError, MissingFile, MissingKey, UnknownKey, UnreadableYaml, WrongValue
 
 Place = tuple[int | str, ...]
+_SHOWN = 40  # characters of a wrong value in a message
 
 
 class Section(BaseModel):
@@ -129,8 +130,14 @@ def _explain(place: Place, alternatives: Sequence[Any], model: type[BaseModel], 
         return UnknownKey(name, where=where, why="nothing reads this key", remedy=remedy)
     if problem["type"] == "missing":
         return MissingKey(name, where=where, why="this key is needed", remedy="add it")
-    why = f"{problem['input']!r}: {' or '.join(_rule(alternative) for alternative in alternatives)}"
+    why = f"{_shown(problem['input'])}: {' or '.join(_rule(alternative) for alternative in alternatives)}"
     return WrongValue(name, where=where, why=why, remedy=_remedy(alternatives))
+
+
+def _shown(value: object) -> str:
+    """Its beginning, so that a long list leaves room for the rule that it breaks."""
+    text = repr(value)
+    return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 1]}…"
 
 
 def _rule(problem: Any) -> str:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import islice
 from pathlib import Path
 
@@ -14,12 +15,13 @@ import torch
 
 from pipeline import artifacts
 from pipeline.data.images.decode import decode, refused
+from pipeline.data.images.decoding import Decoding
+from pipeline.data.junk import junk
 from pipeline.errors import ImageRefused
 from pipeline.training import program
 from pipeline.training.program import Program
 
 _FILES_AT_A_TIME = 256
-_JUNK = ("thumbs.db", "desktop.ini", "__macosx")
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -51,8 +53,10 @@ def predict(folder: Path, images: Sequence[Path]) -> list[Prediction]:
     """
     artifacts.verify_manifest(folder)
     model = program.load(artifacts.read_bytes(folder / "program.pt2"))
-    classes: list[str] = artifacts.read_json(folder / "model.json")["classes"]
-    return [prediction for files in _chunks(_files(images)) for prediction in _predict_some(model, classes, files)]
+    facts = artifacts.read_json(folder / "model.json")
+    read = partial(_read, Decoding.model_validate(facts["recipe"]["decode"]))
+    chunks = _chunks(_files(images))
+    return [prediction for files in chunks for prediction in _predict_some(model, facts["classes"], files, read)]
 
 
 def _files(images: Iterable[Path]) -> Iterator[Path]:
@@ -61,12 +65,8 @@ def _files(images: Iterable[Path]) -> Iterator[Path]:
             yield path
             continue
         for file in sorted(path.rglob("*")):
-            if file.is_file() and not any(_is_junk(part) for part in file.relative_to(path).parts):
+            if file.is_file() and not any(junk(part) for part in file.relative_to(path).parts):
                 yield file
-
-
-def _is_junk(name: str) -> bool:
-    return name.startswith(".") or name.lower() in _JUNK
 
 
 def _chunks(files: Iterator[Path]) -> Iterator[list[Path]]:
@@ -74,13 +74,13 @@ def _chunks(files: Iterator[Path]) -> Iterator[list[Path]]:
         yield chunk
 
 
-def _predict_some(model: Program, classes: list[str], files: list[Path]) -> list[Prediction]:
+def _predict_some(model: Program, classes: list[str], files: list[Path], read: Callable[[Path], Pixels]) -> list[Prediction]:
     """Images of one size go through the network together."""
     found: dict[int, Prediction] = {}
     by_size: defaultdict[tuple[int, ...], dict[int, Pixels]] = defaultdict(dict)
     for index, file in enumerate(files):
         try:
-            pixels = _read(file)
+            pixels = read(file)
             by_size[pixels.shape][index] = pixels
         except ImageRefused as error:
             found[index] = Prediction(str(file), reason=f"{error.what}: {error.why}")
@@ -92,10 +92,10 @@ def _predict_some(model: Program, classes: list[str], files: list[Path]) -> list
     return [found[index] for index in range(len(files))]
 
 
-def _read(file: Path) -> Pixels:
-    """uint8 C×H×W."""
+def _read(decoding: Decoding, file: Path) -> Pixels:
+    """uint8 C×H×W, decoded as the train images were."""
     try:
         content = file.read_bytes()
     except OSError as error:
         raise refused("unreadable", str(error.strerror)) from None
-    return decode(content).pixels.transpose(2, 0, 1)
+    return decode(content, decoding).pixels.transpose(2, 0, 1)

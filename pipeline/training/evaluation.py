@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from pipeline.training.loss import cross_entropy, probabilities
+from pipeline.training.tensors import Streamed
 
 LARGEST_BATCH = 1024
 # Pixels of one channel at a time: on a CPU what its cache holds with the feature maps (as fast as it gets, measured),
@@ -40,14 +41,19 @@ class Scores:
 
 
 def evaluate(
-    network: nn.Module, standardize: nn.Module, images: torch.Tensor, labels: torch.Tensor, batch_size: int = LARGEST_BATCH
+    network: nn.Module,
+    standardize: nn.Module,
+    images: torch.Tensor | Streamed,
+    labels: torch.Tensor,
+    batch_size: int = LARGEST_BATCH,
 ) -> Evaluation:
     """The network, left in evaluation mode, on uint8 N×C×S×S and int64 N; fewer than `batch_size` at a time if they are large."""
     network.eval()
     device = next(network.parameters()).device
-    batch_size = max(1, min(batch_size, _PIXELS_AT_A_TIME[device.type] // images[0, 0].numel()))
+    batch_size = max(1, min(batch_size, _PIXELS_AT_A_TIME[device.type] // images.shape[2:].numel()))
     with torch.inference_mode():
-        parts = [network(standardize(batch.to(device))) for batch in torch.split(images, batch_size)]
+        starts = range(0, len(images), batch_size)
+        parts = [network(standardize(images[start : start + batch_size].to(device))) for start in starts]
         logits, labels = torch.cat(parts).float(), labels.to(device)
         found = probabilities(logits)
         return Evaluation(

@@ -10,8 +10,9 @@ import torch
 from torch import nn
 from torch.export import ExportedProgram
 
-from pipeline.data.preparation.prepare import Prepare, Standardize, input_dims
+from pipeline.data.preparation.prepare import Prepare, input_dims
 from pipeline.data.preparation.recipe import Recipe
+from pipeline.data.preparation.standardize import Standardize
 from pipeline.models.blocks import build
 from pipeline.training.hyperparameters import Hyperparameters
 from pipeline.training.loss import probabilities

@@ -5,17 +5,24 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
+from pipeline import layout
+from pipeline.data.augmentation.settings import AugmentParams
 from pipeline.data.catalog.settings import IngestParams
+from pipeline.data.images.decoding import Decoding
 from pipeline.data.preparation import packed
-from pipeline.data.preparation.recipe import AugmentParams, PreprocessParams, Recipe
+from pipeline.data.preparation.recipe import PreprocessParams, Recipe
+from pipeline.data.preparation.steps import Contrast, Denoise, Resize
 from pipeline.data.split.assign import SplitParams
-from pipeline.errors import StageOutOfDate
+from pipeline.errors import StageOutOfDate, StepNotExportable, WrongValue
 from pipeline.stages import ingest, preprocess, split
 from tests.folders import picture, save, write_folder
 
 PARAMS = PreprocessParams()
+FLIPPED = AugmentParams(copies=1, flip=1.0, rotation_degrees=0.0, scale=0.0, shift=0.0, noise=0.0)
+FOLDER = IngestParams(source="folder")
 
 
 @pytest.fixture
@@ -29,11 +36,15 @@ def sealed() -> dict[str, Any]:
     return json.loads(Path("data/processed/test/seal.json").read_text())
 
 
-def run(params: PreprocessParams = PARAMS) -> Recipe:
-    ingest.run(IngestParams(source="folder"))
+def run(params: PreprocessParams = PARAMS, ingested: IngestParams = FOLDER) -> Recipe:
+    ingest.run(ingested)
     split.run(SplitParams())
     preprocess.run(params)
     return Recipe.from_bytes(Path("data/processed/recipe.json").read_bytes())
+
+
+def shards(split: str) -> list[str]:
+    return sorted(path.name for path in Path("data/processed", split).glob("images-*"))
 
 
 def files(folder: str) -> dict[str, bytes]:
@@ -92,12 +103,70 @@ def test_copies_are_added_to_train_alone_and_do_not_touch_the_statistics() -> No
     rows = packed.read(Path("data/processed/train"), recipe.digests["train"])
     assert rows.digests[:18] == rows.digests[18:36] == rows.digests[36:]
     assert not np.array_equal(rows.images[18:36], rows.images[36:])
+    index = pd.read_csv("data/processed/train/index.csv")
+    assert index["copy"].tolist() == [0] * 18 + [1] * 18 + [2] * 18
 
 
 @pytest.mark.usefixtures("raw")
 def test_the_parameters_are_carried_out() -> None:
-    recipe = run(PreprocessParams(image_size=10, fit="pad", color="rgb", denoise="gaussian"))
-    assert (recipe.shape, recipe.fit, recipe.denoise, len(recipe.mean)) == ((3, 10, 10), "pad", "gaussian", 3)
+    steps = (Resize(fit="pad"), Denoise(filter="gaussian"))
+    recipe = run(PreprocessParams(image_size=10, steps=steps, color="rgb"))
+    assert (recipe.shape, recipe.steps, len(recipe.mean), recipe.class_weights) == ((3, 10, 10), steps, 3, None)
+
+
+@pytest.mark.usefixtures("raw")
+def test_the_recipe_tells_how_images_were_decoded_and_what_they_show() -> None:
+    decoding = Decoding(background="#102030", reduce_to=64)
+    recipe = run(ingested=IngestParams(source="folder", decode=decoding, kind="glyphs"))
+    assert (recipe.decode, recipe.kind) == (decoding, "glyphs")
+
+
+def test_balanced_weights_are_of_the_train_images_alone(raw: Path) -> None:
+    write_folder(raw, {"train/cat": 27, "val/dog": 9}, channels=1)
+    assert run(PreprocessParams(class_weights="balanced")).class_weights == pytest.approx((36 / (2 * 27), 36 / (2 * 9)))
+    copied = PreprocessParams(class_weights="balanced", augment=AugmentParams(copies=1))
+    assert run(copied).class_weights == pytest.approx((36 / (2 * 27), 36 / (2 * 9)))
+
+
+@pytest.mark.usefixtures("raw")
+def test_folds_follow_their_images() -> None:
+    run()
+    splits = pd.read_parquet(layout.SPLITS / "splits.parquet")
+    splits["fold"] = pd.array([None if side == "test" else row % 3 for row, side in enumerate(splits["split"])], dtype="Int8")
+    splits.to_parquet(layout.SPLITS / "splits.parquet", index=False)
+    preprocess.run(PARAMS)
+    recipe = Recipe.from_bytes(Path("data/processed/recipe.json").read_bytes())
+    fold = splits.set_index("digest")["fold"]
+    for side in ("train", "val"):
+        rows = packed.read(Path("data/processed") / side, recipe.digests[side])
+        assert rows.folds is not None and rows.folds.tolist() == fold.loc[rows.digests].tolist()
+    assert packed.read(Path("data/processed/test"), sealed()["digest"]).folds is None
+
+
+def test_a_split_larger_than_a_shard_is_the_same_in_several_files(raw: Path) -> None:
+    params = PreprocessParams(image_size=256, shard_megabytes=1, augment=FLIPPED)  # 16 images a file
+    recipe = run(params)
+    assert shards("train") == [f"images-{number:05}.npy" for number in range(4)]
+    rows = packed.read(Path("data/processed/train"), recipe.digests["train"])
+    whole = run(params.model_copy(update={"shard_megabytes": 64}))
+    assert shards("train") == ["images-00000.npy", "images-00001.npy"]
+    again = packed.read(Path("data/processed/train"), whole.digests["train"])
+    assert np.array_equal(rows.images[:], again.images[:]) and rows.digests == again.digests
+    assert (recipe.mean, recipe.std) == (whole.mean, whole.std)
+
+
+def test_a_step_that_cannot_be_exported_stops_it_before_an_image_is_read(raw: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run()
+    (raw / "train/cat/000.png").unlink()
+    monkeypatch.setattr(Denoise, "apply", lambda step, images, side: images if images.max() > 9 else images + 1)
+    with pytest.raises(StepNotExportable, match=r"E213 preprocess\.steps\.1\.denoise"):
+        preprocess.run(PreprocessParams(steps=(Resize(fit="pad"), Denoise(filter="median"))))
+
+
+@pytest.mark.usefixtures("raw")
+def test_more_tiles_than_pixels_are_refused() -> None:
+    with pytest.raises(WrongValue, match=r"preprocess\.steps\.1\.contrast\.tiles"):
+        run(PreprocessParams(steps=(Resize(fit="pad"), Contrast(tiles=7))))
 
 
 def test_an_image_that_changed_after_ingest_stops_it(raw: Path) -> None:

@@ -8,7 +8,7 @@ import torch
 from sklearn import metrics  # type: ignore[import-untyped]
 from torch import nn
 
-from pipeline.data.preparation.prepare import Standardize
+from pipeline.data.preparation.standardize import Standardize
 from pipeline.training.evaluation import evaluate, scores
 
 

@@ -8,50 +8,45 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from pipeline.config import Section
-from pipeline.data.augmentation.strengths import Augmentation
-
-Fit = Literal["stretch", "crop", "pad"]  # into a square: change the proportions, cut the long side, or add black
-Denoise = Literal["none", "median", "gaussian"]  # filters of 3×3 pixels
+from pipeline.data.augmentation.settings import AugmentParams
+from pipeline.data.images.decoding import Decoding
+from pipeline.data.preparation.steps import Resize, Steps
+from pipeline.data.sources.source import Kind
 
 LARGEST_AUTO_SIZE = 64  # pixels; what `image_size: auto` never goes beyond
-
-
-class AugmentParams(Augmentation):
-    """`preprocess.augment`: how many augmented copies of each train image are stored, and how strongly they are changed."""
-
-    copies: int = Field(default=0, ge=0, le=100)
-    rotation_degrees: float = Field(default=10.0, ge=0.0, le=45.0)
-    scale: float = Field(default=0.1, ge=0.0, le=0.5)
-    shift: float = Field(default=0.1, ge=0.0, le=0.5)
-    noise: float = Field(default=0.02, ge=0.0, le=0.5)  # of values 0–1
 
 
 class PreprocessParams(Section):
     """`preprocess` of params.yaml."""
 
     image_size: Literal["auto"] | Annotated[int, Field(ge=1, le=1024)] = "auto"  # side in pixels
-    fit: Fit = "stretch"
     color: Literal["auto", "grey", "rgb"] = "auto"  # auto: grey when every train image is
-    denoise: Denoise = "none"
+    steps: Steps = (Resize(fit="stretch"),)  # in this order
+    class_weights: Literal["none", "balanced"] = "none"  # of the loss; balanced: the rarer the class, the more an image counts
+    shard_megabytes: int = Field(default=64, ge=1, le=1024)  # largest file of packed images
+    workers: Literal["auto"] | Annotated[int, Field(ge=1)] = "auto"  # processes; auto: the cores this process may use
     augment: AugmentParams = AugmentParams()
 
 
 class Recipe(Section):
     """Everything needed to prepare an image as the train images were, and to tell their packed files from others.
 
-    `classes` is sorted, its index is the label; `mean` and `std` are per channel, of train pixels/255, never zero;
-    `counts` and `digests` (sha256, see packed.py) are of train and val; those of test lie with its files,
-    so that nothing that is made from the recipe can depend on them.
+    `classes` is sorted, its index is the label; `decode` and `kind` (what the pictures show) are those of ingest;
+    `class_weights` by label, of mean 1 over the train images, or None; `mean` and `std` are per channel, of train pixels/255,
+    without augmented copies, never zero; `counts` and `digests` (sha256, see packed.py) are of train and val; those of test
+    lie with its files, so that nothing that is made from the recipe can depend on them.
     """
 
     source: str
+    kind: Kind
     classes: tuple[str, ...]
+    decode: Decoding
     channels: Literal[1, 3]
     image_size: int
-    fit: Fit
-    denoise: Denoise
+    steps: Steps
     mean: tuple[float, ...]
     std: tuple[float, ...]
+    class_weights: tuple[float, ...] | None
     counts: dict[str, int]
     digests: dict[str, str]
 

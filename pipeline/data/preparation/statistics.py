@@ -1,31 +1,60 @@
-"""Mean and standard deviation of each channel, exact: from counts of the 256 levels, in whole numbers."""
+"""What is known of the train split alone: mean and standard deviation of each channel, and the weight of each class."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 
 import numpy as np
 import numpy.typing as npt
 
-
-def channel_statistics(images: npt.NDArray[np.uint8]) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """(mean, std) a channel of uint8 N×C×H×W divided by 255, N ≥ 1; a channel that never varies gets std 1.0."""
-    channels = [_moments(_level_counts(images[:, channel])) for channel in range(images.shape[1])]
-    return tuple(mean for mean, _ in channels), tuple(std for _, std in channels)
+from pipeline.data.preparation.packed import Packed
 
 
-def _level_counts(channel: npt.NDArray[np.uint8]) -> npt.NDArray[np.int64]:
-    """How often each of the 256 levels occurs; a block at a time, because bincount widens what it counts to 64 bits."""
-    counts = np.zeros(256, np.int64)
-    for start in range(0, len(channel), 256):
-        counts += np.bincount(channel[start : start + 256].ravel(), minlength=256)
+class Tally:
+    """Counts of pixels and of images, added up shard by shard.
+
+    levels: int64 C×256, how often each level occurs in each channel; images: int64 k, how many images each class has.
+    """
+
+    def __init__(self, channels: int, classes: int) -> None:
+        self.levels, self.images = np.zeros((channels, 256), np.int64), np.zeros(classes, np.int64)
+
+    def counting(self, shards: Iterator[Packed]) -> Iterator[Packed]:
+        """The same shards, each counted when it is asked for."""
+        for shard in shards:
+            self.levels += level_counts(shard.images[:])
+            self.images += np.bincount(shard.labels, minlength=len(self.images))
+            yield shard
+
+
+def level_counts(images: npt.NDArray[np.uint8]) -> npt.NDArray[np.int64]:
+    """How often each of the 256 levels occurs in each channel of uint8 N×C×H×W: int64 C×256, to be summed over parts."""
+    counts = np.zeros((images.shape[1], 256), np.int64)
+    for start in range(0, len(images), 256):  # bincount widens what it counts to 64 bits
+        for channel in range(images.shape[1]):
+            counts[channel] += np.bincount(images[start : start + 256, channel].ravel(), minlength=256)
     return counts
 
 
-def _moments(counts: npt.NDArray[np.int64]) -> tuple[float, float]:
-    levels = [int(count) for count in counts]
-    number = sum(levels)
-    total = sum(level * count for level, count in enumerate(levels))
-    squares = sum(level * level * count for level, count in enumerate(levels))
+def channel_statistics(counts: npt.NDArray[np.int64]) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """(mean, std) a channel of pixels/255, exact, from at least one pixel; a channel that never varies gets std 1.0."""
+    channels = [_moments([int(count) for count in channel]) for channel in counts]
+    return tuple(mean for mean, _ in channels), tuple(std for _, std in channels)
+
+
+def class_weights(counts: npt.NDArray[np.int64]) -> tuple[float, ...]:
+    """n/(k·n_c) by label, from the images of each of k classes: of mean 1 over all images; 0 for a class without any.
+
+    The "balanced" of King and Zeng (2001), Logistic regression in rare events data.
+    """
+    present = int((counts > 0).sum())
+    return tuple(int(counts.sum()) / (present * int(count)) if count else 0.0 for count in counts)
+
+
+def _moments(counts: list[int]) -> tuple[float, float]:
+    number = sum(counts)
+    total = sum(level * count for level, count in enumerate(counts))
+    squares = sum(level * level * count for level, count in enumerate(counts))
     variance = (number * squares - total * total) / number**2
     return total / number / 255, math.sqrt(variance) / 255 or 1.0

@@ -1,0 +1,74 @@
+"""Packed images that stay on disk: several .npy files as one array, memory-mapped when a row of theirs is first read."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import accumulate
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+Pixels = npt.NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Shard:
+    """A .npy file of images; the path is absolute, so that processes with other working directories find it."""
+
+    path: Path
+    shape: tuple[int, ...]
+
+
+class Shards:
+    """Images in files that were verified.
+
+    What is read stays in the system's file cache, which all processes share and which gives way when memory is short. Pickled,
+    this is a list of paths.
+    """
+
+    def __init__(self, pieces: Sequence[Shard | Pixels]) -> None:
+        """At least one piece, all with images of one shape; an array among them stays in memory."""
+        self.pieces = tuple(pieces)
+        self._ends = np.array(list(accumulate(piece.shape[0] for piece in pieces)), np.int64)
+        self._opened: dict[int, Pixels] = {}
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """(N, C, S, S)."""
+        return (int(self._ends[-1]), *self.pieces[0].shape[1:])
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of memory: of the arrays among the pieces."""
+        return sum(piece.nbytes for piece in self.pieces if isinstance(piece, np.ndarray))
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __getitem__(self, rows: slice | npt.NDArray[np.int64], /) -> Pixels:
+        """The images of a range, or of row numbers from 0 in any order, as a copy in memory."""
+        wanted = np.arange(*rows.indices(len(self))) if isinstance(rows, slice) else rows
+        found = np.empty((len(wanted), *self.shape[1:]), np.uint8)
+        holders = np.searchsorted(self._ends, wanted, side="right")
+        for index in np.unique(holders).tolist():
+            here = holders == index
+            first = self._ends[index] - self.pieces[index].shape[0]
+            found[here] = self._piece(index)[wanted[here] - first]
+        return found
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_opened": {}}
+
+    def _piece(self, index: int) -> Pixels:
+        piece = self.pieces[index]
+        if isinstance(piece, np.ndarray):
+            return piece
+        if index not in self._opened:
+            self._opened[index] = np.load(piece.path, mmap_mode="r", allow_pickle=False)
+        return self._opened[index]
+
+
+Images: TypeAlias = Pixels | Shards  # uint8 N×C×S×S, read by range or by row numbers and never written
