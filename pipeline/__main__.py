@@ -54,6 +54,7 @@ def _parser() -> argparse.ArgumentParser:
             add(stage, help=f"run the stage {stage} alone; `dvc repro` runs what is out of date"), commands.run_stage, stage
         )
     _add_check(add("check", help="everything that is wrong with configuration, space, data, resources, tracking"))
+    _add_preview(add("preview", help="a picture of train images as decoded, as prepared, and as augmented"))
     _of_project(add("status", help="the registered model, its test score and what to do next"), commands.status)
     _of_project(add("sync", help="make MLflow equal to the study"), commands.sync)
     _add_pull(add("pull", help="fetch a registered model into a folder"))
@@ -72,6 +73,26 @@ def _add_check(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--image", metavar="HxWxC", help="for images of this size; default: as prepared")
     parser.add_argument("--classes", type=int, help="for this many classes; default: as prepared")
     parser.set_defaults(act=lambda o: commands.check(o.point, o.image, o.classes))
+
+
+def _add_preview(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("point", metavar="NAME=VALUE", nargs="*", help="another strength, e.g. augment.rotation_degrees=30")
+    parser.add_argument("--count", type=_positive, default=8, help="images shown (default: 8)")
+    parser.add_argument("--output", type=Path, default=Path("preview.png"), help="the PNG written (default: preview.png)")
+    parser.add_argument(
+        "--strengths",
+        choices=("space", "copies"),
+        default="space",
+        help="the middle of the search space's ranges (default), or those of stored copies, preprocess.augment",
+    )
+    parser.set_defaults(act=lambda o: commands.preview(o.point, o.strengths, o.count, o.output))
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError("should be 1 or more")
+    return number
 
 
 def _add_pull(parser: argparse.ArgumentParser) -> None:

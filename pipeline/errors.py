@@ -5,11 +5,15 @@ ConvoyError
 │   ├── UnreadableYaml E201     ├── UnknownKey E202           ├── WrongValue E203
 │   ├── MissingKey E204         ├── BadRange E205             ├── UnknownHyperparameter E206
 │   ├── DoesNotFit E207         ├── UnreachableCondition E208 ├── ImageTooSmall E209
-│   ├── BatchTooLarge E210      ├── UnknownName E211          └── MissingFile E212
+│   ├── BatchTooLarge E210      ├── UnknownName E211          ├── MissingFile E212
+│   ├── StepNotExportable E213  └── MixedCopies E216
 ├── DataError (exit 3)
 │   ├── UnreadableImages E301   ├── NoImages E302             ├── OneClass E303
 │   ├── EmptyClass E304         ├── ClassTooSmall E305        ├── SourceMissing E306
-│   ├── ImageRefused E307       └── TrainTooSmall E308
+│   ├── ImageRefused E307       ├── TrainTooSmall E308
+│   ├── DownloadFailed E310     ├── ManifestBroken E311       ├── SetBroken E312
+│   ├── TwinNames E313          ├── ContradictoryLabels E314  ├── SimilarLabels E315
+│   ├── ClusterTooLarge E320    └── TooManyFolds E321
 ├── TrackingError (exit 4)
 │   ├── TrackingUnreachable E401 └── ModelNotFound E402
 ├── SearchFailed (exit 5)
@@ -17,8 +21,9 @@ ConvoyError
 │   └── RefitDiverged E504
 ├── StudyBusy E601 (exit 6)
 ├── IntegrityError (exit 7)
-│   ├── DigestMismatch E701     └── StageOutOfDate E702
+│   ├── DigestMismatch E701     ├── StageOutOfDate E702       └── CertificateBroken E703
 ├── DiskFull E801 (exit 8)
+├── SecurityRefusal E901 (exit 9)
 ├── ResourcesMissing E001 (exit 10)
 ├── Unexpected E000 (exit 1)
 ├── Interrupted E130 (exit 130 or 143)
@@ -142,6 +147,18 @@ class MissingFile(ConfigError):
     code = "E212"
 
 
+class StepNotExportable(ConfigError):
+    """A step of the preparation that torch.export cannot carry into the registered model."""
+
+    code = "E213"
+
+
+class MixedCopies(ConfigError):
+    """Stored copies of images that are to be mixed with others, and so would have two labels."""
+
+    code = "E216"
+
+
 class DataError(ConvoyError):
     """The images cannot be used as they are."""
 
@@ -194,6 +211,54 @@ class TrainTooSmall(DataError):
     """A split without enough images to train or validate on."""
 
     code = "E308"
+
+
+class DownloadFailed(DataError):
+    """A file of a named set could not be fetched, or is not the file that was meant."""
+
+    code = "E310"
+
+
+class ManifestBroken(DataError):
+    """A table of paths and labels that cannot be followed: missing columns, empty labels, a file listed twice."""
+
+    code = "E311"
+
+
+class SetBroken(DataError):
+    """A file that holds many images (idx, array, archive) cannot be read, or does not match its labels."""
+
+    code = "E312"
+
+
+class TwinNames(DataError):
+    """Two files of one folder whose names look the same and differ in their Unicode form."""
+
+    code = "E313"
+
+
+class ContradictoryLabels(DataError):
+    """Identical pixels under two labels, more often than `ingest` allows."""
+
+    code = "E314"
+
+
+class SimilarLabels(DataError):
+    """Classes whose names look like spellings of one."""
+
+    code = "E315"
+
+
+class ClusterTooLarge(DataError):
+    """So many near-duplicates of one image that they cannot be duplicates, or the set is mostly one image."""
+
+    code = "E320"
+
+
+class TooManyFolds(DataError):
+    """More folds than there are images or groups to put into them."""
+
+    code = "E321"
 
 
 class TrackingError(ConvoyError):
@@ -268,10 +333,22 @@ class StageOutOfDate(IntegrityError):
     code = "E702"
 
 
+class CertificateBroken(IntegrityError):
+    """The split is not the one its certificate vouches for, or shares something between its sides."""
+
+    code = "E703"
+
+
 class DiskFull(ConvoyError):
     """No space left where Convoy writes."""
 
     code, exit_code = "E801", 8
+
+
+class SecurityRefusal(ConvoyError):
+    """What only a hostile file would hold, such as an archive's way out of its folder."""
+
+    code, exit_code = "E901", 9
 
 
 class ResourcesMissing(ConvoyError):

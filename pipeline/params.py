@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.config import Section, YamlFile, did_you_mean, validate
+from pipeline.data.augmentation.settings import mixing_refused
 from pipeline.data.catalog.settings import IngestParams
 from pipeline.data.preparation.recipe import PreprocessParams
-from pipeline.data.split.assign import SplitParams
+from pipeline.data.split.settings import SplitParams
 from pipeline.errors import ConvoyError, UnknownKey, raise_all
 from pipeline.search.settings import SearchParams
 from pipeline.tracking.settings import RegisterParams
@@ -40,6 +41,8 @@ def load(path: Path) -> Params:
     for name, kind in _SECTIONS.items():
         sections[name], wrong = validate(kind, file.data.get(name, {}), file, prefix=(name,))
         problems += wrong
+    if isinstance(preprocess := sections["preprocess"], PreprocessParams):
+        problems += mixing_refused(preprocess.augment, file)
     raise_all(problems)
     return Params(**sections)
 

@@ -6,10 +6,18 @@ import json
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
+from pipeline.data.duplicates.clusters import NearPairs
+from pipeline.data.images.decoding import Decoding
 from pipeline.data.preparation import packed
 from pipeline.data.preparation.packed import Packed
 from pipeline.data.preparation.recipe import Recipe
+from pipeline.data.preparation.steps import Resize
+from pipeline.data.split.assign import divide
+from pipeline.data.split.certificate import certify
+from pipeline.data.split.settings import SplitParams
+from pipeline.data.split.table import to_bytes
 
 CLASSES = ("bottom", "middle", "top, $x$")
 COUNTS = {"train": 60, "val": 24, "test": 30}
@@ -46,7 +54,7 @@ def write_processed(folder: Path, seed: int = 0) -> Recipe:
     for split, count in COUNTS.items():
         labels = np.arange(count, dtype=np.int64) % len(CLASSES)
         rows = Packed(images_of(labels, rng), labels, [f"{split}{row:04d}" for row in range(count)])
-        files = packed.to_files(rows)
+        files = dict(packed.to_files([rows]))
         for name, content in files.items():
             (folder / "data/processed" / split).mkdir(parents=True, exist_ok=True)
             (folder / "data/processed" / split / name).write_bytes(content)
@@ -55,18 +63,36 @@ def write_processed(folder: Path, seed: int = 0) -> Recipe:
     (folder / "data/processed/test/seal.json").write_text(json.dumps(seal))
     recipe = Recipe(
         source="bands",
+        kind="unknown",
         classes=CLASSES,
+        decode=Decoding(),
         channels=1,
         image_size=8,
-        fit="stretch",
-        denoise="none",
+        steps=(Resize(fit="stretch"),),
         mean=(0.4,),
         std=(0.25,),
+        class_weights=None,
         counts={split: COUNTS[split] for split in digests},
         digests=digests,
     )
     (folder / "data/processed/recipe.json").write_bytes(recipe.to_bytes())
+    write_certified_split(folder)
     return recipe
+
+
+def write_certified_split(folder: Path) -> None:
+    """data/splits and the certificate as split writes them, for the digests of write_processed."""
+    rows = [(f"{split}{row:04d}", CLASSES[row % 3], split) for split, count in COUNTS.items() for row in range(count)]
+    images = pd.DataFrame(rows, columns=["digest", "label", "split"])
+    division = divide(images, SplitParams())
+    none = np.empty(0, dtype=np.int64)
+    proof = certify(images, division, SplitParams(), NearPairs(0.1, 0.0, none, none, np.empty(0, dtype=np.float32)))
+    for file, content in {
+        "data/splits/splits.parquet": to_bytes(division.splits),
+        "reports/split_certificate.json": json.dumps(proof).encode(),
+    }.items():
+        (folder / file).parent.mkdir(parents=True, exist_ok=True)
+        (folder / file).write_bytes(content)
 
 
 def write_winner(folder: Path) -> None:

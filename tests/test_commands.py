@@ -88,7 +88,7 @@ def test_the_end_of_a_run_is_pulled_and_predicts_where_the_project_is_unknown(
     assert "dark.png: " in told.out and "refused" in told.out and "E307" in told.err
 
 
-@pytest.mark.parametrize("command", [*STAGES, "check", "status", "sync", "pull", "predict"])
+@pytest.mark.parametrize("command", [*STAGES, "check", "preview", "status", "sync", "pull", "predict"])
 def test_every_command_explains_itself(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit, match="0"):
         main([command, "--help"])

@@ -15,6 +15,7 @@ from pipeline.data.catalog.settings import IngestParams
 from pipeline.data.catalog.table import read_images
 from pipeline.data.images.decode import decode
 from pipeline.data.preparation.recipe import PreprocessParams
+from pipeline.data.preparation.steps import Contrast, Denoise, Resize
 from pipeline.data.split.assign import SplitParams
 from pipeline.stages import evaluate, ingest, preprocess, refit, split
 from pipeline.training import program
@@ -22,6 +23,8 @@ from pipeline.training.settings import EvaluateParams, RefitParams
 from tests import searches
 from tests.folders import save
 from tests.projects import CLASSES, images_of, write_winner
+
+STEPS = (Denoise(filter="bilateral"), Resize(fit="stretch"), Contrast(tiles=2), Denoise(filter="median"))
 
 
 def test_search_and_refit_give_identical_bytes_with_the_test_split_permuted_and_gone(
@@ -49,7 +52,7 @@ def test_the_registered_program_on_the_original_images_predicts_what_evaluate_st
     write_winner(tmp_path)
     ingest.run(IngestParams(source="folder"))
     split.run(SplitParams())
-    preprocess.run(PreprocessParams(image_size=8, denoise="median"))
+    preprocess.run(PreprocessParams(image_size=8, steps=STEPS))
     refit.run(RefitParams())
     evaluate.run(EvaluateParams())
 
@@ -75,7 +78,7 @@ def _start_on_one_core(folder: Path, stage: str, core: int) -> subprocess.Popen[
 def _hide_test_split(folder: Path) -> None:
     labels = np.load(folder / "labels.npy")
     np.save(folder / "labels.npy", np.random.default_rng(0).permutation(labels))
-    (folder / "images.npy").unlink()
+    (folder / "images-00000.npy").unlink()
     (folder / "seal.json").unlink()
 
 

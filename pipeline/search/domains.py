@@ -61,6 +61,10 @@ class Domain(Section, ABC):
         """A value that holds, in the type that is drawn."""
         return value
 
+    def middle(self) -> Value:
+        """The middle of a range, by its logarithm where that is drawn evenly; else the first value."""
+        return self.edges()[0][1]
+
     @abstractmethod
     def suggest(self, trial: optuna.Trial, name: str) -> Value:
         """The value that Optuna's sampler draws for `name`."""
@@ -83,6 +87,9 @@ class IntRange(Domain):
 
     def holds(self, value: Value) -> bool:
         return type(value) is int and self.low <= value <= self.high and (value - self.low) % (self.step or 1) == 0
+
+    def middle(self) -> int:
+        return round(_middle(self))
 
     def suggest(self, trial: optuna.Trial, name: str) -> int:
         return trial.suggest_int(name, self.low, self.high, step=self.step or 1, log=self.log)
@@ -113,6 +120,9 @@ class FloatRange(Domain):
 
     def typed(self, value: Value) -> float:
         return float(value)
+
+    def middle(self) -> float:
+        return _middle(self)
 
     def suggest(self, trial: optuna.Trial, name: str) -> float:
         return trial.suggest_float(name, self.low, self.high, step=self.step, log=self.log)
@@ -182,6 +192,10 @@ def _range_fault(domain: IntRange | FloatRange) -> tuple[str, str] | None:
     if _steps(low, high, step) % 1:
         return f"step {step} does not lead from {low} to {high}", f"choose a step that divides {high - low:.10g}"
     return None
+
+
+def _middle(domain: IntRange | FloatRange) -> float:
+    return math.sqrt(domain.low * domain.high) if domain.log else (domain.low + domain.high) / 2
 
 
 def _steps(low: float, value: float, step: float) -> Decimal:

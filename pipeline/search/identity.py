@@ -12,9 +12,10 @@ from typing import Any
 from pipeline.models import NOT_FAMILIES
 
 # The code whose change changes what a trial's numbers mean, relative to the package.
-TRAINING_CODE = ("models", "training", "data/augmentation", "data/batches.py", "data/preparation/prepare.py", "data/seeds.py")
+TRAINING_CODE = ("models", "training", "data/augmentation", "data/batches.py", "data/preparation/standardize.py", "data/seeds.py")
 
-NOT_TRAINING = ("training/program.py", "training/settings.py")  # what happens after a search
+# What happens before a search and after it.
+NOT_TRAINING = ("data/augmentation/copies.py", "data/augmentation/settings.py", "training/program.py", "training/settings.py")
 
 
 def digest(value: Any) -> str:

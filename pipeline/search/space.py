@@ -50,6 +50,14 @@ class Space:
         """The hyperparameters that this space does not vary."""
         return {name: domain.value for name, domain in self.domains.items() if isinstance(domain, Fixed) and not domain.when}
 
+    def middle(self, group: str) -> dict[str, Value]:
+        """The middle of each range whose name begins with `group`; of choices the first, and what is fixed as it is."""
+        values: dict[str, Value] = {}
+        for name, domain in self.domains.items():
+            if domain.active(values):
+                values[name] = domain.middle()
+        return {name: value for name, value in values.items() if name.startswith(group)}
+
     def canonical(self) -> dict[str, Any]:
         """What a study's results depend on, as JSON values: without comments, order, first points and the smallest image."""
         domains = {name: domain.model_dump(mode="json") for name, domain in sorted(self.domains.items())}

@@ -32,7 +32,7 @@ class TrialData:
 
     @property
     def nbytes(self) -> int:
-        """Bytes of all images."""
+        """Bytes of memory that the images take; what stays on disk is opened by each worker."""
         return self.train.images.nbytes + self.val.images.nbytes
 
 

@@ -10,19 +10,20 @@ from collections.abc import Iterator
 import torch
 
 from pipeline.data.augmentation.augment import augment
+from pipeline.data.augmentation.mixing import mix
 from pipeline.data.batches import batches
 from pipeline.data.preparation.packed import Packed
-from pipeline.data.preparation.prepare import Standardize
 from pipeline.data.preparation.recipe import Recipe
+from pipeline.data.preparation.standardize import Standardize
 from pipeline.data.seeds import generator
 from pipeline.models.blocks import build
 from pipeline.training.checkpoint import Checkpoint
 from pipeline.training.evaluation import evaluate, scores
 from pipeline.training.hyperparameters import Hyperparameters
-from pipeline.training.loss import cross_entropy
+from pipeline.training.loss import cross_entropy, mixed_cross_entropy
 from pipeline.training.metrics import METRICS, EpochMetrics
 from pipeline.training.optimizer import learning_rate, optimizer
-from pipeline.training.tensors import tensors
+from pipeline.training.tensors import Streamed, tensors
 
 _NOTHING_MEASURED: dict[str, float | None] = dict.fromkeys(METRICS[1:])
 
@@ -57,6 +58,8 @@ class Training:
         """A new training, or the one whose `checkpoint` is given; raises DoesNotFit."""
         self.hyperparameters, self.seed, self.device = hyperparameters, seed, torch.device(device)
         self.standardize = Standardize.of(recipe).to(self.device)
+        self.kind, self.augmentation = recipe.kind, hyperparameters.augment.resolved(recipe.kind)
+        self.class_weights = None if recipe.class_weights is None else torch.tensor(recipe.class_weights, device=self.device)
         with self._randomness("weights"):
             network = build(hyperparameters.layers(len(recipe.classes)), recipe.shape)
         self.network: torch.nn.Module = network.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -83,11 +86,11 @@ class Training:
             self.history.append(EpochMetrics(epoch, train_loss, **measured, seconds=time.perf_counter() - started))
             yield self.history[-1]
 
-    def _train(self, epoch: int, images: torch.Tensor, labels: torch.Tensor) -> float:
+    def _train(self, epoch: int, images: torch.Tensor | Streamed, labels: torch.Tensor) -> float:
         """One epoch; the mean of its losses, a sample each."""
         train = self.hyperparameters.train
         order = list(batches(len(labels), train.batch_size, self.seed, epoch))
-        changes = generator("augment", self.seed, epoch, device=self.device)
+        changes = generator("augment", self.seed, epoch)
         unread = 1 if self.device.type == "cuda" else 0  # a GPU computes one step while the loss before it is awaited
         losses: list[torch.Tensor] = []
         self.network.train()
@@ -105,17 +108,29 @@ class Training:
 
     def _step(self, images: torch.Tensor, labels: torch.Tensor, changes: torch.Generator) -> torch.Tensor:
         """The loss of one batch, after the weights were moved to lower it."""
-        batch = self.standardize(images.to(self.device, non_blocking=True))
-        batch = augment(batch, self.hyperparameters.augment, changes).contiguous(memory_format=torch.channels_last)
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.device.type == "cuda"):
-            logits = self.network(batch)
-        loss = cross_entropy(logits.float(), labels.to(self.device), self.hyperparameters.train.label_smoothing)
+        batch = images.to(self.device, non_blocking=True).float() / 255
+        loss = self._loss(augment(batch, self.augmentation, self.kind, changes), labels.to(self.device), changes)
         self.optimizer.zero_grad(set_to_none=True)
         torch.autograd.backward(loss)
         self.optimizer.step()
         return loss.detach()
 
-    def _validate(self, epoch: int, images: torch.Tensor, labels: torch.Tensor) -> dict[str, float | None]:
+    def _loss(self, batch: torch.Tensor, labels: torch.Tensor, changes: torch.Generator) -> torch.Tensor:
+        """Of values 0–1, mixed with each other when that is wanted."""
+        smoothing = self.hyperparameters.train.label_smoothing
+        if not self.augmentation.mixes:
+            return cross_entropy(self._logits(batch), labels, smoothing, self.class_weights)
+        mixed = mix(batch, labels, self.augmentation, changes)
+        return mixed_cross_entropy(self._logits(mixed.images), mixed, smoothing, self.class_weights)
+
+    def _logits(self, batch: torch.Tensor) -> torch.Tensor:
+        """float32 N×n of values 0–1."""
+        batch = self.standardize.shares(batch).contiguous(memory_format=torch.channels_last)
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.device.type == "cuda"):
+            logits: torch.Tensor = self.network(batch)
+        return logits.float()
+
+    def _validate(self, epoch: int, images: torch.Tensor | Streamed, labels: torch.Tensor) -> dict[str, float | None]:
         """Metric name → value."""
         found = evaluate(self.network, self.standardize, images, labels)
         _require_finite(found.loss, epoch, None)

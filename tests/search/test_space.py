@@ -96,6 +96,40 @@ def test_an_inactive_hyperparameter_is_left_out_and_a_fixed_one_is_there() -> No
     assert with_sgd["model.kernel_size"] == with_adam["model.kernel_size"] == 5
 
 
+def test_the_middle_of_a_space_is_that_of_its_ranges_and_the_first_of_its_choices() -> None:
+    space = load(SPACES / "valid" / "every_kind.yaml")
+    assert space.middle("train.") == {
+        "train.optimizer": "adam",
+        "train.learning_rate": pytest.approx(10**-2.5),
+        "train.batch_size": 45,
+    }, "momentum waits for sgd"
+    assert space.middle("model.") == {"model.num_dense_layers": 1, "model.dense_units": 40, "model.kernel_size": 5}
+
+
+@pytest.mark.parametrize(
+    ("entry", "accepted"),
+    [
+        ("augment.flip: auto", True),
+        ("augment.flip: {type: categorical, choices: [auto, 0.0, 0.5]}", True),
+        ("augment.flip: {type: float, low: 0.0, high: 0.5}", True),
+        ("augment.policy: {type: categorical, choices: [none, randaugment]}", True),
+        ("augment.flip: sometimes", False),
+        ("augment.rotation_degrees: auto", False),
+        ("augment.mixup: {type: float, low: 0.0, high: 100.0}", False),
+    ],
+)
+def test_a_strength_is_searched_within_its_limits_and_auto_stands_where_it_is_known(
+    entry: str, accepted: bool, tmp_path: Path
+) -> None:
+    path = tmp_path / "space.yaml"
+    path.write_text(f"family: cnn\nsmallest_image: 8\nhyperparameters:\n  {entry}\n")
+    if accepted:
+        assert load(path).domains
+    else:
+        with pytest.raises(ConvoyError, match=r"E203 augment\.\w+ at .*space.yaml:4:"):
+            load(path)
+
+
 def test_several_conditions_must_all_hold() -> None:
     space = load(SPACES / "valid" / "two_conditions.yaml")
     wanted: dict[str, Value] = {"model.pooling": "max", "model.pool_every": 2, "model.head": "flatten"}

@@ -33,7 +33,7 @@ def test_it_predicts_elsewhere_without_this_repository_and_without_pickle(regist
     labels = np.array([0, 1, 2, 2])
     rng = np.random.default_rng(5)
     grey = {f"side{side}": images_of(labels, rng, side) for side in (8, 21, 60)}
-    batches = {"stored": np.load("data/processed/test/images.npy"), **grey, "rgb": np.repeat(grey["side21"], 3, axis=1)}
+    batches = {"stored": np.load("data/processed/test/images-00000.npy"), **grey, "rgb": np.repeat(grey["side21"], 3, axis=1)}
     np.savez(elsewhere / "images.npz", **batches)
 
     command = [sys.executable, "-I", script, registered, MODEL, "images.npz", "predictions.npz"]
@@ -60,7 +60,7 @@ def test_a_changed_program_is_refused_when_it_is_loaded(registered: str, tmp_pat
 
 @pytest.mark.slow
 def test_mlflow_models_serve_answers_a_request(registered: str, tmp_path: Path) -> None:
-    images = np.load("data/processed/test/images.npy")[:3]
+    images = np.load("data/processed/test/images-00000.npy")[:3]
     stored = pd.read_csv("results/evaluation/predictions.csv")[:3]
     with_server = _serve(registered, tmp_path)
     port = next(with_server)

@@ -8,8 +8,10 @@ import numpy as np
 import numpy.typing as npt
 from sklearn.datasets import load_digits  # type: ignore[import-untyped]
 
+from pipeline.data.images.decoding import Decoding
 from pipeline.data.preparation.packed import Packed
 from pipeline.data.preparation.recipe import Recipe
+from pipeline.data.preparation.steps import Resize
 
 
 def digits() -> tuple[Packed, Packed, Recipe]:
@@ -41,11 +43,13 @@ def _packed(images: npt.NDArray[Any], labels: npt.NDArray[Any]) -> Packed:
 def _recipe(images: npt.NDArray[Any], channels: Literal[1, 3], classes: int) -> Recipe:
     return Recipe(
         source="test",
+        kind="unknown",
+        decode=Decoding(),
+        class_weights=None,
         classes=tuple(str(label) for label in range(classes)),
         channels=channels,
         image_size=images.shape[2],
-        fit="stretch",
-        denoise="none",
+        steps=(Resize(fit="stretch"),),
         mean=tuple((images / 255).mean((0, 2, 3)).tolist()),
         std=tuple((images / 255).std((0, 2, 3)).tolist()),
         counts={},

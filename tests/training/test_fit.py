@@ -10,6 +10,7 @@ from dataclasses import replace
 import pytest
 import torch
 
+from pipeline.data.batches import batches
 from pipeline.errors import DoesNotFit
 from pipeline.training.fit import Diverged, Training
 from pipeline.training.hyperparameters import Value, parse
@@ -24,6 +25,7 @@ AUGMENTED: dict[str, Value] = {
     "augment.shift": 0.1,
     "augment.noise": 0.05,
 }
+MIXED: dict[str, Value] = {"augment.mixup": 0.4, "augment.cutmix": 1.0, "augment.policy": "randaugment", "augment.erase": 0.2}
 
 
 def _weights(training: Training) -> dict[str, bytes]:
@@ -35,7 +37,9 @@ def _curve(training: Training) -> list[dict[str, float]]:
 
 
 @pytest.mark.parametrize("optimizer", ["sgd", "adam", "adamw"])
-@pytest.mark.parametrize("extra", [{}, RICH, {**RICH, **AUGMENTED}], ids=["plain", "rich", "augmented"])
+@pytest.mark.parametrize(
+    "extra", [{}, RICH, {**RICH, **AUGMENTED}, {**AUGMENTED, **MIXED}], ids=["plain", "rich", "augmented", "mixed"]
+)
 def test_a_resumed_training_ends_bit_identical_to_an_unbroken_one(optimizer: str, extra: dict[str, Value]) -> None:
     train, recipe = noise(41)
     flat: dict[str, Value] = {**SMALL, **extra, "train.optimizer": optimizer, "train.epochs": 4, "train.weight_decay": 0.01}
@@ -52,6 +56,53 @@ def test_a_resumed_training_ends_bit_identical_to_an_unbroken_one(optimizer: str
     assert _weights(training) == _weights(unbroken)
     assert _curve(training) == _curve(unbroken)
     assert list(Training(hyperparameters, recipe, seed=7, checkpoint=checkpoint).fit(train, train)) == []
+
+
+def test_without_augmentation_a_step_is_that_of_the_textbook_to_the_bit() -> None:
+    train, recipe = noise(16)
+    training, other = (
+        Training(parse("cnn", {**SMALL, "train.optimizer": "sgd", "train.epochs": 1}), recipe, seed=0) for _ in range(2)
+    )
+    list(training.fit(train, None))
+    (rows,) = batches(16, 16, 0, 1)
+    images, labels = torch.tensor(train.images[:])[rows], torch.tensor(train.labels)[rows]
+    logits = other.network(other.standardize(images).contiguous(memory_format=torch.channels_last))
+    torch.nn.functional.cross_entropy(logits, labels, reduction="none").mean().backward()
+    other.optimizer.step()
+    assert _weights(training) == _weights(other)
+
+
+def test_auto_flips_by_the_kind_of_the_recipe() -> None:
+    _, recipe = noise()
+    flips = {
+        kind: Training(
+            parse("cnn", {**SMALL, "augment.flip": "auto"}), recipe.model_copy(update={"kind": kind}), seed=0
+        ).augmentation.flip
+        for kind in ("photos", "glyphs", "unknown")
+    }
+    assert flips == {"photos": 0.5, "glyphs": 0.0, "unknown": 0.0}
+
+
+@pytest.mark.parametrize("extra", [{}, MIXED], ids=["plain", "mixed"])
+@pytest.mark.parametrize("classes", [2, 3])
+def test_class_weights_of_the_recipe_weigh_the_training_loss_alone(classes: int, extra: dict[str, Value]) -> None:
+    train, recipe = noise(32, classes=classes)
+    flat: dict[str, Value] = {**SMALL, **extra, "train.epochs": 1, "train.learning_rate": 1e-9}
+    weights = {None: None, 1.0: (1.0,) * classes, 2.0: (2.0,) * classes}
+    first = {
+        factor: next(Training(parse("cnn", flat), recipe.model_copy(update={"class_weights": each}), seed=0).fit(train, train))
+        for factor, each in weights.items()
+    }
+    assert first[1.0].train_loss == pytest.approx(first[None].train_loss)
+    assert first[2.0].train_loss == pytest.approx(2 * first[None].train_loss)
+    assert first[2.0].val_loss == pytest.approx(first[None].val_loss)
+
+
+def test_mixing_still_learns() -> None:
+    train, val, recipe = digits()
+    flat: dict[str, Value] = {"model.filters": 16, "model.normalization": "batch", "train.epochs": 5, "augment.mixup": 0.2}
+    *_, last = Training(parse("cnn", {**flat, "augment.cutmix": 0.5}), recipe, seed=0).fit(train, val)
+    assert last.val_accuracy is not None and last.val_accuracy > 0.9
 
 
 def test_checkpoints_between_epochs_change_nothing() -> None:
@@ -157,7 +208,7 @@ def test_weights_ruined_by_the_last_step_are_noticed() -> None:
 def test_the_arrays_are_only_read_and_no_warning_is_given() -> None:
     train, recipe = noise()
     before = hashlib.sha256(train.images.tobytes() + train.labels.tobytes()).digest()
-    flat: dict[str, Value] = {**SMALL, **RICH, **AUGMENTED, "train.epochs": 2}
+    flat: dict[str, Value] = {**SMALL, **RICH, **AUGMENTED, **MIXED, "train.epochs": 2}
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         list(Training(parse("cnn", flat), recipe, seed=0).fit(train, train))

@@ -18,7 +18,13 @@ def test_what_is_left_out_has_its_default() -> None:
 
 
 def test_flat_names_are_read_back() -> None:
-    flat = {**names("cnn"), "model.skip": True, "train.optimizer": "sgd"}
+    flat = {
+        **names("cnn"),
+        "model.skip": True,
+        "train.optimizer": "sgd",
+        "augment.flip": "auto",
+        "augment.policy": "trivialaugment",
+    }
     assert parse("cnn", flat).flat() == flat
 
 
@@ -37,7 +43,10 @@ def test_the_names_used_outside_exist() -> None:
         ({"train.epochs": True}, WrongValue, "train.epochs"),
         ({"train.learning_rate": float("nan")}, WrongValue, "train.learning_rate"),
         ({"model.activation": "swish"}, WrongValue, "'relu'"),
-        ({"augment.flip": 1.5}, WrongValue, "augment.flip"),
+        ({"augment.flip": 1.5}, WrongValue, "augment.flip — 1.5: .*auto or a probability"),
+        ({"augment.flip": "always"}, WrongValue, "augment.flip — 'always'"),
+        ({"augment.rotation_degrees": "auto"}, WrongValue, "augment.rotation_degrees"),
+        ({"augment.policy": "autoaugment"}, WrongValue, "'randaugment'"),
     ],
 )
 def test_a_wrong_hyperparameter_is_named(flat: dict[str, Value], error: type[Exception], text: str) -> None:
