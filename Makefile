@@ -33,7 +33,7 @@ types: .venv/installed-test
 
 coverage: .venv/installed-test
 	coverage erase
-	coverage run -m pytest --numprocesses 2 --dist loadfile
+	coverage run -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 	coverage combine --quiet
 	coverage report
 

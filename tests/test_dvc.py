@@ -57,7 +57,7 @@ CHANGES = [
     ("results/search/leaderboard.csv", "x", "search"),
     ("pipeline/data/sources/folder.py", "x = 1", "ingest preprocess"),
     ("pipeline/data/duplicates/clusters.py", "x = 1", "split"),
-    ("pipeline/data/preparation/contrast.py", "x = 1", "preprocess search refit evaluate register"),
+    ("pipeline/data/preparation/contrast.py", "x = 1", "preprocess search refit evaluate"),
     ("pipeline/data/augmentation/color.py", "x = 1", "preprocess search refit"),
     ("pipeline/models/blocks.py", '"""Only words."""', "search refit evaluate register"),
     ("pipeline/models/a_new_family.py", "x = 1", "search refit evaluate register"),

@@ -61,7 +61,7 @@ def mapped(
     first = list(itertools.islice(items, FEW))
     everything = itertools.chain(first, items)
     if workers > 1 and len(first) == FEW:
-        yield from _Crew(function, context, everything, workers).results()
+        yield from _Pool(function, context, everything, workers).results()
     elif first:
         here = context()
         yield from (function(here, item) for item in everything)
@@ -82,7 +82,7 @@ class _Worker:
         self.process = _SPAWN.Process(target=_serve, args=(theirs, function, context), daemon=True)
         self.batches: deque[_Batch[Any, Any]] = deque()
         self.ready = False
-        with _as_workers_are_born():
+        with _worker_environment():
             self.process.start()
         theirs.close()
 
@@ -103,7 +103,7 @@ class _Worker:
 
 
 @contextlib.contextmanager
-def _as_workers_are_born() -> Iterator[None]:
+def _worker_environment() -> Iterator[None]:
     """What a worker inherits: one thread for linear algebra, since there is a process a core, and two pools of threads on the
     same cores make small products thirty times slower; and no ear for Ctrl-C, which is for the parent, who ends us.
     """
@@ -122,7 +122,7 @@ def _as_workers_are_born() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
 
 
-class _Crew(Generic[Item, Result]):
+class _Pool(Generic[Item, Result]):
     """The workers, and every batch between the items and the results."""
 
     def __init__(self, function: Callable[..., Any], context: Callable[[], Any], items: Iterator[Item], workers: int) -> None:
@@ -174,7 +174,7 @@ class _Crew(Generic[Item, Result]):
             try:
                 message = worker.connection.recv()
             except (EOFError, OSError):
-                self._bury(worker)
+                self._replace(worker)
                 continue
             if isinstance(message, BaseException):
                 raise message
@@ -183,7 +183,7 @@ class _Crew(Generic[Item, Result]):
                 self._size = max(1, min(self._size * 2 if seconds < _BATCH_SECONDS else self._size // 2, LONGEST_BATCH))
             worker.ready = True
 
-    def _bury(self, worker: _Worker) -> None:
+    def _replace(self, worker: _Worker) -> None:
         """Replace a dead worker; what it was working on is tried again item by item, what waited for it as it is."""
         self._workers.remove(worker)
         reason = worker.end()

@@ -84,6 +84,6 @@ def _remembered(memory: Path, version: str) -> Looks | None:
 
 def _print_rejects(catalog: Catalog) -> None:
     for path, _, reason in catalog.rejects.head(_SHOWN).itertuples(index=False):
-        print(f"ingest: cannot read '{printable(path)}': {reason}")
+        print(f"ingest: cannot read '{printable(path)}': {printable(reason)}")
     if len(catalog.rejects) > _SHOWN:
         print(f"ingest: … {len(catalog.rejects)} in all, see {layout.CATALOG / 'rejects.csv'}")

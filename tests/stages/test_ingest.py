@@ -84,7 +84,7 @@ def test_rejects_are_listed_even_when_they_stop_ingest(raw: Path, capsys: pytest
     assert len(pd.read_csv("data/catalog/rejects.csv")) == 25
     assert not Path("data/catalog/summary.json").exists()
     printed = capsys.readouterr().out.splitlines()
-    assert printed[0] == "ingest: cannot read 'cat/bad00.png': zero-bytes"
+    assert printed[0] == "ingest: cannot read 'cat/bad00.png': zero-bytes: the file is empty"
     assert len(printed) == 21
     assert "25 in all" in printed[-1]
 
@@ -106,7 +106,7 @@ def test_what_is_allowed_to_be_left_out_is_listed_with_its_reason(raw: Path, cap
     assert Path("data/catalog/rejects.csv").read_text().splitlines() == [
         "path,label,reason",
         "cat/003.png,cat,contradiction",
-        "cat/bad.png,cat,not-an-image",
+        "cat/bad.png,cat,not-an-image: its first bytes are those of no known format",
         "dog/both.png,dog,contradiction",
         "eel/000.png,eel,small-class",
         "eel/001.png,eel,small-class",

@@ -13,8 +13,6 @@ from pipeline.data.catalog.table import Catalog, frame_of_images, frame_of_rejec
 from pipeline.data.sources.source import Sample, Source
 from pipeline.data.workers import Crashed, mapped
 
-_ASKED = 100  # samples; a single one may have no stamp because of its name
-
 
 def build(source: Source) -> Catalog:
     """The catalog of a small source, made in this process. Never raises for one image: see `settle`."""
@@ -26,7 +24,7 @@ def build(source: Source) -> Catalog:
 
 def in_memory(source: Source, samples: Sequence[Sample]) -> bool:
     """Whether reading is as cheap as asking, so that nothing is gained by remembering, or by more processes that hold it all."""
-    return not any(source.stamp(sample.path) for sample in samples[:_ASKED])
+    return not any(source.stamp(sample.path) for sample in samples)
 
 
 def look_at(looks: Looks, rows: Sequence[int], reopen: Callable[[], Source], workers: int) -> None:

@@ -40,12 +40,12 @@ class Look(NamedTuple):
 
 
 def look(source: Source, path: str) -> tuple[str | None, Look | str]:
-    """The stamp of one sample, taken first so that a later change is noticed, and its look, or why it cannot be read."""
+    """The stamp of one sample, taken first so that a later change is noticed, and its look, or `code: why` it cannot be read."""
     stamp = source.stamp(path)
     try:
         return stamp, _look(path, source.read(path))
     except ImageRefused as refusal:
-        return stamp, refusal.what
+        return stamp, f"{refusal.what}: {' '.join(refusal.why.split())}"
 
 
 def _look(path: str, image: DecodedImage) -> Look:

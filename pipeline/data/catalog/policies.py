@@ -76,7 +76,7 @@ def _bad_images(catalog: Catalog, params: IngestParams) -> Outcome:
     allowed = params.bad_image_share * total if params.on_bad_image == "skip" else 0
     if rejected <= allowed:
         return Outcome(catalog)
-    reasons = ", ".join(f"{count} {reason}" for reason, count in Counter(catalog.rejects["reason"]).most_common(3))
+    reasons = ", ".join(f"{count} {reason}" for reason, count in Counter(catalog.reason_codes()).most_common(3))
     first = printable(catalog.rejects["path"].iloc[0])
     if params.on_bad_image == "fail":
         remedy = "repair or remove them, or set ingest.on_bad_image: skip"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import pandas as pd
@@ -30,7 +30,7 @@ def summarized(outcome: Outcome, source: Source, params: IngestParams) -> dict[s
         "images": len(images),
         "distinct": int(images["digest"].nunique()),
         "rejects": len(catalog.rejects),
-        "reasons": _counted(catalog.rejects["reason"]),
+        "reasons": _counted(catalog.reason_codes()),
         "ignored": dict(sorted(source.ignored().items())),
         "labels": _labels(catalog),
         "renamed": dict(sorted(outcome.renamed.items())),
@@ -75,7 +75,7 @@ def _labels(catalog: Catalog) -> dict[str, dict[str, int]]:
     return {name: {"images": images[name], "distinct": int(distinct.get(name, 0))} for name in catalog.classes}
 
 
-def _counted(column: pd.Series[Any]) -> dict[str, int]:
+def _counted(column: Iterable[object]) -> dict[str, int]:
     return {str(value): int(count) for value, count in sorted(Counter(column).items())}
 
 

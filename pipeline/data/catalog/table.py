@@ -33,6 +33,8 @@ REJECT_COLUMNS = ("path", "label", "reason")
 class Catalog:
     """images: the columns IMAGE_TYPES; rejects: path, label, reason; both sorted by path. classes: all labels there may be.
 
+    A reason begins with a code of docs/images.md; behind a colon it says more.
+
     thumbnails: uint8 images × THUMBNAIL × THUMBNAIL × 3, row by row those of `images`.
     """
 
@@ -40,6 +42,10 @@ class Catalog:
     thumbnails: npt.NDArray[np.uint8]
     rejects: pd.DataFrame
     classes: list[str]
+
+    def reason_codes(self) -> list[str]:
+        """What each reject was refused for, without what was particular about it: the reason up to its colon."""
+        return [reason.partition(":")[0] for reason in self.rejects["reason"]]
 
     def without(self, unwanted: pd.Series[bool], reason: str) -> Catalog:
         """The catalog with the `unwanted` images (aligned with `images`) among the rejects."""

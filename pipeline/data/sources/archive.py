@@ -7,10 +7,11 @@ from pathlib import Path
 
 from pipeline.data.images.decode import DecodedImage, decode
 from pipeline.data.images.decoding import Decoding
+from pipeline.data.images.refusal import refused
 from pipeline.data.junk import junk
 from pipeline.data.sources.downloads import Downloads
 from pipeline.data.sources.reading.class_folders import Arranged, Tree, arrange, tree
-from pipeline.data.sources.reading.files import check_size, file_stamp
+from pipeline.data.sources.reading.files import check_size, own_stamp
 from pipeline.data.sources.reading.names import set_name, stored
 from pipeline.data.sources.reading.tar_members import TarMembers, unpacked
 from pipeline.data.sources.reading.zip_members import ZipMembers, is_zip
@@ -45,14 +46,18 @@ class Archive:
         return list(self._arranged.samples)
 
     def read(self, path: str) -> DecodedImage:
-        """Decode one member; beside the decoder's reasons: broken, truncated, too-large, name-not-utf8."""
+        """Decode one member; beside the decoder's reasons: broken, truncated, too-large, unreadable, name-not-utf8."""
         name = f"{self._around}{stored(path)}"
         check_size(self._members.size(name), self._decoding)
-        return decode(self._members.read(name), self._decoding)
+        try:
+            content = self._members.read(name)
+        except OSError as error:
+            raise refused("unreadable", f"in the archive: {error.strerror}", "check the disk") from None
+        return decode(content, self._decoding)
 
     def stamp(self, _path: str) -> str | None:
-        """Size, inode and times of the archive."""
-        return file_stamp(self._path.parent.resolve(), self._path.name)
+        """Size, inode and times of the archive; None when it cannot be asked for them."""
+        return own_stamp(self._path)
 
     def ignored(self) -> dict[str, int]:
         """`hidden`, `system-file`, `beside-the-classes` → number of members."""

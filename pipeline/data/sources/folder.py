@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
 
@@ -77,7 +79,7 @@ def _listed(root: Path) -> Tree:
     todo = [""]
     while todo:
         parent = todo.pop()
-        with os.scandir(root / parent) as entries:
+        with _entries(root / parent) as entries:
             for entry in entries:
                 path = f"{parent}{entry.name}"
                 if entry.is_dir(follow_symlinks=False):
@@ -88,3 +90,13 @@ def _listed(root: Path) -> Tree:
                 if entry.is_symlink() and (root / path).is_dir():  # a linked class is refused by name and not overlooked
                     folders.append(path)
     return tree(found, folders)
+
+
+@contextlib.contextmanager
+def _entries(folder: Path) -> Iterator[Iterator[os.DirEntry[str]]]:
+    """What lies in `folder`; raises SourceMissing when it cannot be looked into."""
+    try:
+        with os.scandir(folder) as entries:
+            yield entries
+    except OSError as error:
+        raise SourceMissing("a folder", where=str(folder), why=str(error.strerror), remedy="check its rights and name") from None

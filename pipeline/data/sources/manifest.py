@@ -88,13 +88,17 @@ def _found(path: Path) -> Path:
 
 def _read(file: Path) -> pd.DataFrame:
     """Columns path, label, split and group as text, empty where nothing stands; raises ManifestBroken."""
-    readers: dict[str, Callable[[Path], pd.DataFrame]] = {".csv": _read_csv, ".parquet": _read_parquet}
+    readers: dict[str, tuple[Callable[[Path], pd.DataFrame], str]] = {
+        ".csv": (_read_csv, "save it again, as UTF-8 with commas"),
+        ".parquet": (_read_parquet, "write it again, each column as text"),
+    }
     if file.suffix.lower() not in readers:
         raise _broken(file, f"files ending in {file.suffix or 'nothing'} are not read", f"save it as {' or '.join(readers)}")
+    reader, remedy = readers[file.suffix.lower()]
     try:
-        table = readers[file.suffix.lower()](file)
-    except (OSError, ValueError) as error:  # pandas' and pyarrow's parsers raise subclasses of ValueError
-        raise _broken(file, str(error), "save it again, as UTF-8 with commas") from None
+        table = reader(file)
+    except (OSError, ValueError, NotImplementedError) as error:  # what the parsers of pandas and pyarrow raise comes from these
+        raise _broken(file, str(error), remedy) from None
     missing = [name for name in ("path", "label") if name not in table]
     if missing:
         has = ", ".join(shown(str(name)) for name in table.columns)
@@ -105,7 +109,10 @@ def _read(file: Path) -> pd.DataFrame:
 
 
 def _read_csv(file: Path) -> pd.DataFrame:
-    return pd.read_csv(file, dtype=str, keep_default_na=False, na_filter=False, encoding="utf-8-sig")
+    table = pd.read_csv(file, dtype=str, keep_default_na=False, na_filter=False, encoding="utf-8-sig")
+    if not isinstance(table.index, pd.RangeIndex):  # pandas takes what is too much for an index, and moves the names along
+        raise ValueError("the rows have more fields than the first line has names")
+    return table
 
 
 def _read_parquet(file: Path) -> pd.DataFrame:

@@ -43,7 +43,9 @@ def test_thumbnails_are_those_of_the_images_row_by_row(tmp_path: Path) -> None:
     write_folder(tmp_path, {"cat": 3, "dog": 3})
     (tmp_path / "cat/001.png").write_bytes(b"hello")
     found = build(Folder(tmp_path))
-    assert found.rejects.to_numpy().tolist() == [["cat/001.png", "cat", "not-an-image"]]
+    assert found.rejects.to_numpy().tolist() == [
+        ["cat/001.png", "cat", "not-an-image: its first bytes are those of no known format"]
+    ]
     names = [path.replace("/00", "/").removesuffix(".png") for path in found.images["path"]]
     assert (found.thumbnails == np.stack([fingerprint(picture(name)).thumbnail for name in names])).all()
 
@@ -83,3 +85,11 @@ def test_an_image_that_kills_the_decoder_is_a_reject_and_looked_at_again_next_ti
 def test_a_source_whose_pixels_are_in_memory_is_known_by_its_stamps(tmp_path: Path, name: str) -> None:
     source = open_source(name, str(write_folder(tmp_path, {"cat": 3, "dog": 3})))
     assert in_memory(source, source.samples()) == (name == "digits")
+
+
+def test_a_table_that_begins_with_missing_files_is_not_in_memory(tmp_path: Path) -> None:
+    write_folder(tmp_path, {"z": 1})
+    missing = "".join(f"a/{number:03}.png,cat\n" for number in range(200))
+    (tmp_path / "list.csv").write_text(f"path,label\n{missing}z/000.png,cat\n")
+    source = open_source("manifest", str(tmp_path / "list.csv"))
+    assert not in_memory(source, source.samples())

@@ -10,6 +10,7 @@ from pipeline.data.catalog.look import Look, look
 from pipeline.data.duplicates.fingerprint import fingerprint
 from pipeline.data.images.decode import pixel_digest
 from pipeline.data.sources.folder import Folder
+from tests.data.images.encode import saved
 from tests.folders import picture, save, write_folder
 
 
@@ -33,12 +34,19 @@ def test_a_look_says_what_the_image_is(tmp_path: Path) -> None:
     )
 
 
-def test_an_image_that_cannot_be_read_has_a_reason(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"", "zero-bytes: the file is empty"),
+        (saved(Image.fromarray(np.array([[-1.0, 300.0]], np.float32)), "TIFF"), "float-range: values from -1 to 300"),
+    ],
+)
+def test_an_image_that_cannot_be_read_has_a_reason_that_says_why(tmp_path: Path, content: bytes, reason: str) -> None:
     write_folder(tmp_path, {"cat": 1})
-    (tmp_path / "cat/bad.png").write_bytes(b"")
+    (tmp_path / "cat/bad.png").write_bytes(content)
     stamp, found = look(Folder(tmp_path), "cat/bad.png")
     assert stamp is not None
-    assert found == "zero-bytes"
+    assert found == reason
 
 
 @pytest.mark.parametrize(

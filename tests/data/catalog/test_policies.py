@@ -75,6 +75,13 @@ def test_unreadable_images(changes: dict[str, object], bad: int, expected: str |
     assert reasons(outcome) == ["zero-bytes"] * bad
 
 
+def test_reasons_are_counted_by_their_codes() -> None:
+    rejects = [(f"bad{size}.png", "cat", f"truncated: {size} of 9 bytes") for size in range(3)]
+    images = [("cat" if number % 2 else "dog", str(number)) for number in range(20)]
+    (problem,) = settle(catalog_of(images, rejects=rejects), params()).problems
+    assert problem.why == "3 truncated"
+
+
 @pytest.mark.parametrize(
     ("policy", "problems", "classes"),
     [

@@ -63,6 +63,14 @@ def test_every_count_is_in_the_summary(odd: Path) -> None:
     assert json.loads(json.dumps(summary)) == summary
 
 
+def test_reasons_are_counted_by_their_codes(odd: Path) -> None:
+    for end in (60, 70):
+        (odd / f"train/cat/cut{end}.png").write_bytes((odd / "train/cat/001.png").read_bytes()[:end])
+    (odd / "train/cat/empty.png").touch()
+    summary = summary_of(odd, on_bad_image="skip", bad_image_share=1.0)
+    assert summary["reasons"] == {"contradiction": 2, "truncated": 2, "zero-bytes": 1}
+
+
 def test_a_person_reads_it_in_ten_lines(odd: Path) -> None:
     summary = summary_of(odd)
     summary["bytes"]["total"] = 3_456_789

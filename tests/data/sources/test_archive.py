@@ -104,6 +104,17 @@ def test_a_compressed_tar_is_unpacked_once_and_again_when_it_changed(tmp_path: P
     assert second != first
 
 
+@pytest.mark.parametrize("ending", [".zip", ".tar.gz"])
+def test_a_linked_archive_has_changed_when_what_it_leads_to_has(tmp_path: Path, ending: str) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    path, link = tmp_path / f"elsewhere/pets{ending}", tmp_path / f"pets{ending}"
+    link.symlink_to(write(path, PETS))
+    before, samples = opened(link).stamp("cat/0.png"), opened(link).samples()
+    write(path, PETS | {"dog/1.png": png("new")})
+    assert opened(link).stamp("cat/0.png") != before
+    assert len(opened(link).samples()) == len(samples) + 1
+
+
 def test_the_only_archive_of_a_folder_is_found(tmp_path: Path) -> None:
     write_zip(tmp_path / "pets.zip", PETS)
     (tmp_path / "README.md").write_text("not an archive")
@@ -142,6 +153,17 @@ def test_backslashes_of_a_dos_zip_separate_folders_and_are_checked_alike(tmp_pat
             assert [sample.path for sample in opened(path).samples()] == ["cat/1.png", "dog/0.png"]
         else:
             assert "leads out" in refusal(path)
+
+
+def test_folders_of_a_dos_zip_end_with_a_backslash(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "pets.zip", "w") as archive:
+        for entry, content in {"cat\\": b"", "cat\\0.png": PETS["cat/0.png"], "dog\\": b""}.items():
+            info = zipfile.ZipInfo(entry)
+            info.create_system = 0
+            archive.writestr(info, content)
+    source = opened(tmp_path / "pets.zip")
+    assert source.classes() == ["cat", "dog"]
+    assert [sample.path for sample in source.samples()] == ["cat/0.png"]
 
 
 @pytest.mark.parametrize(
@@ -241,6 +263,32 @@ def test_a_tar_whose_second_header_is_damaged_does_not_just_end_there(tmp_path: 
         opened(path).samples()
 
 
+def header(name: str, kind: bytes = tarfile.REGTYPE, size: int = 0) -> bytes:
+    """A header with any size, also below zero, as GNU's binary numbers can say."""
+    info = member(kind)
+    info.name = name
+    content = bytearray(info.tobuf(tarfile.GNU_FORMAT))
+    content[124:136] = (size & ((1 << 96) - 1) if size < 0 else size | 1 << 95).to_bytes(12, "big")
+    content[148:156] = f"{sum(content[:148]) + 8 * 32 + sum(content[156:]):06o}\0 ".encode()
+    return bytes(content)
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        (header("cat/0.png") + header("dog/0.png", size=-512), "a member of -512 bytes"),
+        (header("cat/0.png") + header("dog/0.png", size=-5), "a member of -5 bytes"),
+        (header("cat/0.png", tarfile.XHDTYPE) * 3000, "recursion"),
+        ((header("cat/0.png", tarfile.GNUTYPE_LONGNAME, size=1) + b"x".ljust(512, b"\0")) * 3000, "recursion"),
+    ],
+    ids=["back to itself", "below zero", "headers of headers", "names of names"],
+)
+def test_a_tar_that_never_ends_is_broken(tmp_path: Path, content: bytes, why: str) -> None:
+    (tmp_path / "pets.tar").write_bytes(content + bytes(1024))
+    with pytest.raises(SetBroken, match=why):
+        opened(tmp_path / "pets.tar").samples()
+
+
 def test_a_changed_byte_in_a_zip_is_found_by_the_checksum(tmp_path: Path) -> None:
     path = write_zip(tmp_path / "pets.zip", PETS, zipfile.ZIP_STORED)
     content = bytearray(path.read_bytes())
@@ -264,6 +312,17 @@ def test_a_member_name_that_is_no_utf8_is_refused(tmp_path: Path) -> None:
     assert source.samples()[0].path == r"cat/caf\xe9.png"
     with pytest.raises(ImageRefused, match="name-not-utf8"):
         source.read(source.samples()[0].path)
+
+
+@pytest.mark.parametrize("ending", [".zip", ".tar"])
+def test_an_archive_that_is_gone_is_unreadable(tmp_path: Path, ending: str) -> None:
+    path = write(tmp_path / f"pets{ending}", PETS)
+    source = opened(path)
+    assert len(source.samples()) == 2
+    path.unlink()
+    assert source.stamp("cat/0.png") is None
+    with pytest.raises(ImageRefused, match=r"E307 unreadable .* No such file"):
+        source.read("cat/0.png")
 
 
 def test_a_member_too_long_for_an_image_is_not_read(tmp_path: Path) -> None:

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import struct
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -175,6 +177,39 @@ def test_a_damaged_file_is_named(tmp_path: Path, write: Callable[[Path, Arrays],
     file.write_bytes(file.read_bytes()[:-500])
     with pytest.raises(SetBroken, match="E312 array file"):
         opened(tmp_path)
+
+
+@pytest.mark.parametrize("packing", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
+@pytest.mark.parametrize(
+    ("header", "why"),
+    [
+        ("{'descr': '|u1', 'fortran_order': False, 'shape': (10000000, 1000, 1000)}", "10000000×1000×1000 values that it claims"),
+        ("{'descr': '|u1', 'fortran_order': False, 'shape': (-1, 2, 2)}", "claims"),
+        ("{'descr': (), 'fortran_order': False, 'shape': (1, 2, 2)}", "tuple index"),
+        ("{'descr': (", "EOF"),
+        ("(" * 4000, "EOF"),
+        ("-" * 9000 + "1", ""),
+    ],
+    ids=["more than memory", "below zero", "no type", "unfinished", "nested", "deep"],
+)
+def test_a_hostile_header_is_a_broken_array(tmp_path: Path, packing: int, header: str, why: str) -> None:
+    with zipfile.ZipFile(tmp_path / "set.npz", "w", packing) as archive:
+        line = f"{header}\n".encode()
+        archive.writestr("images.npy", b"\x93NUMPY\x01\x00" + struct.pack("<H", len(line)) + line + bytes(8))
+        archive.writestr("labels.npy", b"")
+    with pytest.raises(SetBroken) as caught:
+        opened(tmp_path)
+    assert why in caught.value.why
+
+
+def test_an_encrypted_array_is_told(tmp_path: Path) -> None:
+    content = bytearray((as_packed_npz(tmp_path, {"images": GREY, "labels": LABELS}) / "set.npz").read_bytes())
+    content[content.index(b"PK\x01\x02") + 8] |= 1  # general purpose flag, bit 0, in the directory and in the member
+    content[content.index(b"PK\x03\x04") + 6] |= 1
+    (tmp_path / "set.npz").write_bytes(content)
+    with pytest.raises(SetBroken) as caught:
+        opened(tmp_path)
+    assert "is encrypted" in caught.value.why
 
 
 def test_an_array_packed_too_tightly_is_refused(tmp_path: Path) -> None:

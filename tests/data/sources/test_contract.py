@@ -164,4 +164,4 @@ def test_a_place_without_files_is_named(case: Case, tmp_path: Path, monkeypatch:
     monkeypatch.setattr(fashion_mnist, "SET", replace(fashion_mnist.SET, folders=()))  # Debian's package may be installed
     with pytest.raises(SourceMissing) as caught:
         open_source(case.source, str(tmp_path / "nowhere"), None, Downloads(tmp_path, fetch=False))
-    assert "nowhere" in f"{caught.value.what} {caught.value.why}"
+    assert "nowhere" in f"{caught.value.what} {caught.value.where} {caught.value.why}"

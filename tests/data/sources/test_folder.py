@@ -148,6 +148,19 @@ def test_a_name_that_is_not_utf8_is_shown_escaped_and_refused(tmp_path: Path) ->
     assert source.stamp(source.samples()[1].path) is None
 
 
+def test_a_folder_that_cannot_be_looked_into_is_named(tmp_path: Path) -> None:
+    write_folder(tmp_path, {"cat": 1})
+    deepest = os.open(tmp_path / "cat", os.O_RDONLY)
+    for _ in range(20):  # 20 × 250 characters are a longer path than any system takes
+        os.mkdir("n" * 250, dir_fd=deepest)
+        deeper = os.open("n" * 250, os.O_RDONLY, dir_fd=deepest)
+        os.close(deepest)
+        deepest = deeper
+    os.close(deepest)
+    with pytest.raises(SourceMissing, match=r"E306 a folder at .* too long"):
+        Folder(tmp_path).samples()
+
+
 @pytest.mark.parametrize("content", [None, "file"])
 def test_a_missing_or_empty_folder_is_named(tmp_path: Path, content: str | None) -> None:
     root = tmp_path / "raw"

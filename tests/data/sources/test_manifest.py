@@ -105,6 +105,8 @@ def test_paths_that_leave_the_folder_or_are_no_file_are_refused(folder: Path, pa
         ("path,label,split\na/000.png,cat,train\na/001.png,cat,dev\n", "1 rows with another split than train, val or test: 3"),
         ("path,label,split\na/000.png,cat,train\na/001.png,cat,\n", "1 rows without a split where others have one: 3"),
         ('path,label\n"a/000.png,cat\n', "EOF inside string"),
+        ("path,label\na/000.png,cat,\nb/000.png,dog,\n", "the rows have more fields than the first line has names"),
+        ("path,label,split\na/000.png,cat,train,\n", "the rows have more fields than the first line has names"),
         ("", "No columns"),
     ],
 )
@@ -129,6 +131,13 @@ def test_a_file_that_cannot_be_read_is_named(folder: Path, content: bytes) -> No
     file.write_bytes(content)
     with pytest.raises(ManifestBroken, match="E311 manifest at"):
         Manifest(file)
+
+
+@pytest.mark.parametrize("label", [["cat", "dog"], {"name": "cat"}])
+def test_a_column_of_lists_or_records_is_told(folder: Path, label: object) -> None:
+    pd.DataFrame({"path": ["a/000.png"], "label": [label]}).to_parquet(folder / "list.parquet")
+    with pytest.raises(ManifestBroken, match=r"Unsupported cast .* each column as text"):
+        Manifest(folder / "list.parquet")
 
 
 def test_only_csv_and_parquet_are_read(folder: Path) -> None:

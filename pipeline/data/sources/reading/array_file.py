@@ -5,9 +5,8 @@ from __future__ import annotations
 import math
 import struct
 import zipfile
-import zlib
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Literal, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -17,17 +16,6 @@ from pipeline.errors import SetBroken
 
 _LOCAL_HEADER = struct.Struct("<26x2H")  # of a zip member: the lengths of its name and extra field end it
 _HARMLESS_BYTES = 1 << 24  # a million sorted labels pack a thousandfold
-_ERRORS = (
-    OSError,
-    EOFError,
-    ValueError,
-    TypeError,
-    SyntaxError,
-    zipfile.BadZipFile,
-    zlib.error,
-    struct.error,
-    NotImplementedError,
-)
 
 
 def map_npy(path: Path) -> npt.NDArray[Any]:
@@ -35,7 +23,7 @@ def map_npy(path: Path) -> npt.NDArray[Any]:
     try:
         with path.open("rb") as stream:
             return _mapped(path, stream, path.stat().st_size)
-    except _ERRORS as error:
+    except Exception as error:  # numpy parses the header as Python, which raises nearly anything
         raise _broken(path, error) from None
 
 
@@ -48,7 +36,7 @@ class Npz:
         try:
             with zipfile.ZipFile(path) as archive:
                 self._members = {info.filename.removesuffix(".npy"): info for info in archive.infolist()}
-        except _ERRORS as error:
+        except Exception as error:  # as zipfile does of a hostile directory
             raise _broken(path, error) from None
 
     def names(self) -> list[str]:
@@ -67,14 +55,27 @@ class Npz:
                     stream.seek(sum(_LOCAL_HEADER.unpack(stream.read(_LOCAL_HEADER.size))), 1)
                     return _mapped(self._path, stream, stream.tell() + info.file_size)
             with zipfile.ZipFile(self._path) as archive, archive.open(info) as member:
-                array: npt.NDArray[Any] = np.lib.format.read_array(member, allow_pickle=False)
-                return array
-        except _ERRORS as error:
+                return _loaded(cast(BinaryIO, member), info.file_size)
+        except Exception as error:
             raise _broken(self._path, error, name) from None
 
 
 def _mapped(path: Path, stream: BinaryIO, end: int) -> npt.NDArray[Any]:
     """The array whose header begins where `stream` stands, and which lasts until byte `end` of the file."""
+    shape, order, dtype = _header(stream, end)
+    if 0 in shape:  # nothing can be mapped of nothing
+        return np.zeros(shape, dtype)
+    return np.memmap(path, dtype, "r", offset=stream.tell(), shape=shape, order=order)
+
+
+def _loaded(stream: BinaryIO, end: int) -> npt.NDArray[Any]:
+    """The same for a stream that has to be unpacked."""
+    shape, order, dtype = _header(stream, end)
+    return np.ndarray(shape, dtype, stream.read(), order=order)
+
+
+def _header(stream: BinaryIO, end: int) -> tuple[tuple[int, ...], Literal["C", "F"], np.dtype[Any]]:
+    """Shape, order of the dimensions and type, when they fill the stream up to byte `end`."""
     version = np.lib.format.read_magic(stream)
     if version not in ((1, 0), (2, 0)):
         raise ValueError(f"a header of version {version}")
@@ -84,11 +85,9 @@ def _mapped(path: Path, stream: BinaryIO, end: int) -> npt.NDArray[Any]:
         raise ValueError("it holds Python objects, which are pickled")
     if stream.tell() + math.prod(shape) * dtype.itemsize != end:
         raise ValueError(f"it does not hold the {'×'.join(map(str, shape))} values that it claims")
-    if 0 in shape:  # nothing can be mapped of nothing
-        return np.zeros(shape, dtype)
-    return np.memmap(path, dtype, "r", offset=stream.tell(), shape=shape, order="F" if fortran else "C")
+    return shape, "F" if fortran else "C", dtype
 
 
 def _broken(path: Path, error: Exception, name: str = "") -> SetBroken:
-    where = f"{path} {name}".strip()
-    return SetBroken("array file", where=where, why=str(error) or type(error).__name__, remedy="save it again without pickles")
+    where, why = f"{path} {name}".strip(), str(error) or type(error).__name__
+    return SetBroken("array file", where=where, why=why, remedy="save it again with numpy.savez, without pickles")

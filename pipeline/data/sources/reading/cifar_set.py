@@ -69,11 +69,11 @@ class CifarSet:
             with tarfile.open(archive, "r:gz") as tar:
                 for member in tar:
                     name = member.name.rpartition("/")[2]
-                    if member.size > max(map(self._size, self._names())):
+                    if not 0 <= member.size <= max(map(self._size, self._names())):  # below 0 it would lead back, for ever
                         raise ValueError(f"{name} has {member.size:,} bytes")
                     if member.isreg() and name in self._names() and (stream := tar.extractfile(member)):
                         found[name] = stream.read()
-        except (OSError, EOFError, ValueError, tarfile.TarError, zlib.error) as error:
+        except (OSError, EOFError, ValueError, RecursionError, tarfile.TarError, zlib.error) as error:
             raise _broken(archive, str(error)) from None
         missing = [name for name in self._names() if name not in found]
         if missing:

@@ -63,7 +63,8 @@ def tree(files: Iterable[str], folders: Iterable[str]) -> Tree:
 def arrange(everything: Tree, where: str) -> Arranged:
     """The files below each class folder as its samples; splits are given when all folders have names of splits, train among them.
 
-    Raises SourceMissing when there is no class folder or a split is a link, TwinNames when names look the same.
+    Raises SourceMissing when there is no class folder, a split is a link or another folder lies beside train and test, and
+    TwinNames when names look the same.
     """
     clean, ignored = everything.without_junk()
     splits = _given_splits(clean)
@@ -87,12 +88,16 @@ def arrange(everything: Tree, where: str) -> Arranged:
 
 
 def _given_splits(clean: Tree) -> Mapping[str, str] | None:
-    """Top folder → its split, or None when the top folders are classes."""
+    """Top folder → its split, or None when the top folders are classes; train beside one other split are no classes."""
     tops = [path for path in clean.folders if "/" not in path]
-    splits = {top: SPLIT_NAMES.get(top.lower()) for top in tops}
-    if None in splits.values() or "train" not in splits.values():
+    splits = {top: SPLIT_NAMES[top.lower()] for top in tops if top.lower() in SPLIT_NAMES}
+    if "train" not in splits.values():
         return None
-    return {top: split for top, split in splits.items() if split}
+    others = sorted(set(tops) - splits.keys())
+    if others and len(set(splits.values())) > 1:
+        remedy = "move it elsewhere, or rename the classes that are called like splits"
+        raise SourceMissing(f"the folder {shown(others[0])}", where="ingest.path", why="it lies beside the splits", remedy=remedy)
+    return None if others else splits
 
 
 def _refuse_linked_splits(clean: Tree, splits: Mapping[str, str]) -> None:

@@ -55,9 +55,20 @@ def check_size(size: int, decoding: Decoding) -> None:
 def file_stamp(root: Path, path: str) -> str | None:
     """Size, inode and times of the file shown as `path` below `root`; None when it cannot be asked for them."""
     try:
-        found = (root / stored(path)).lstat()
+        return _stamp((root / stored(path)).lstat())
     except (OSError, ValueError, ImageRefused):
         return None
+
+
+def own_stamp(file: Path) -> str | None:
+    """The same for a file that was named by hand, which may be a link: of what it leads to."""
+    try:
+        return _stamp(file.stat())
+    except OSError:
+        return None
+
+
+def _stamp(found: os.stat_result) -> str:
     return f"{found.st_size}-{found.st_ino}-{found.st_mtime_ns}-{found.st_ctime_ns}"
 
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from pipeline.data.images.refusal import refused
 from pipeline.data.sources.downloads import Downloads, store
-from pipeline.data.sources.reading.files import file_stamp
+from pipeline.data.sources.reading.files import own_stamp
 from pipeline.data.sources.reading.limits import bomb, excess
 from pipeline.data.sources.reading.safety import Member, check, plain
 from pipeline.errors import SetBroken
@@ -22,7 +22,7 @@ from pipeline.errors import SetBroken
 PACKERS = {b"\x1f\x8b": gzip.GzipFile, b"BZh": bz2.BZ2File, b"\xfd7zXZ\x00": lzma.LZMAFile}  # first bytes → what unpacks it
 _PIECE_BYTES = 1 << 20
 _BLOCK_BYTES = 512
-_ERRORS = (OSError, EOFError, ValueError, OverflowError, tarfile.TarError, zlib.error, lzma.LZMAError)
+_ERRORS = (OSError, EOFError, ValueError, OverflowError, RecursionError, tarfile.TarError, zlib.error, lzma.LZMAError)
 
 
 class TarMembers:
@@ -69,7 +69,7 @@ def unpacked(path: Path, downloads: Downloads) -> Path:
     if packer is None:
         return path
     origin = hashlib.sha256(bytes(path.resolve())).hexdigest()[:16]
-    state = hashlib.sha256(str(file_stamp(path.parent.resolve(), path.name)).encode()).hexdigest()[:16]
+    state = hashlib.sha256(str(own_stamp(path)).encode()).hexdigest()[:16]
     copy = downloads.folder / "unpacked" / f"{origin}-{state}.tar"
     if not copy.is_file():
         store(copy, _pieces(path, packer))
@@ -98,6 +98,8 @@ def _infos(path: Path) -> Iterator[tarfile.TarInfo]:
         with tarfile.open(path, "r:", encoding="utf-8", errors="surrogateescape") as tar:
             while (info := tar.next()) is not None:
                 tar.members.clear()  # type: ignore[attr-defined]  # else all of them are kept
+                if info.size < 0:  # it would lead back to where tarfile has been, for ever
+                    raise ValueError(f"a member of {info.size} bytes")
                 yield info
             end: Any = tar.offset
     except _ERRORS as error:

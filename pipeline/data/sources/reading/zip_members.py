@@ -41,9 +41,9 @@ class ZipMembers:
         check([_member(info) for info in infos], path.stat().st_size, str(path))
         if strange := sorted({info.compress_type for info in infos} - set(_METHODS)):
             raise _broken(path, f"compressed by method {strange[0]}; stored and deflated are read")
-        self._infos = {plain(_name(info)): info for info in infos if not info.is_dir()}
+        self._infos = {plain(_name(info)): info for info in infos if not _is_folder(info)}
         self.files = tuple(self._infos)
-        self.folders = tuple(plain(_name(info)) for info in infos if info.is_dir())
+        self.folders = tuple(plain(_name(info)) for info in infos if _is_folder(info))
 
     def size(self, name: str) -> int:
         """Bytes, as declared."""
@@ -81,8 +81,12 @@ def _name(info: zipfile.ZipInfo) -> str:
     return name.replace("\\", "/") if info.create_system == _DOS else name
 
 
+def _is_folder(info: zipfile.ZipInfo) -> bool:
+    return _name(info).endswith("/")
+
+
 def _member(info: zipfile.ZipInfo) -> Member:
-    return Member(_name(info), info.file_size, info.compress_size, info.is_dir(), _fault(info))
+    return Member(_name(info), info.file_size, info.compress_size, _is_folder(info), _fault(info))
 
 
 def _fault(info: zipfile.ZipInfo) -> str:

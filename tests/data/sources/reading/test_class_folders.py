@@ -23,6 +23,12 @@ def test_splits_are_given_when_all_folders_are_named_so_and_train_is_there(paths
     assert {sample.split for sample in arrange(tree(paths, []), "here").samples} == splits
 
 
+def test_a_folder_beside_train_and_test_makes_no_classes_of_them() -> None:
+    paths = ["train/cat/0", "test/cat/0", "notes/0"]
+    with pytest.raises(SourceMissing, match=r"E306 the folder notes at ingest\.path — it lies beside the splits"):
+        arrange(tree(paths, []), "here")
+
+
 def test_files_beside_the_classes_are_counted_on_both_levels() -> None:
     arranged = arrange(tree(["a", "train/b", "train/cat/c", "test/cat/d", "test/cat/e/f"], []), "here")
     assert arranged.ignored == {"beside-the-classes": 2}
