@@ -14,6 +14,7 @@ import os
 import shutil
 import statistics
 import sys
+import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -47,11 +48,10 @@ def main() -> None:
 
 
 def _round(folder: Path, size: int) -> Iterable[tuple[str, Cost]]:
-    copy = folder.parent / f"{folder.name}-benchmark"
-    shutil.rmtree(copy, ignore_errors=True)
-    shutil.copytree(folder, copy, copy_function=os.link)  # links share the pixels, so that the copy costs little
-    changes = {"ingest": {"source": "folder", "path": str(copy)}, "preprocess": {"image_size": size}}
-    try:
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix="benchmark-") as beside:
+        copy = Path(beside) / folder.name
+        shutil.copytree(folder, copy, copy_function=os.link)  # links share the pixels, so that the copy costs little
+        changes = {"ingest": {"source": "folder", "path": str(copy)}, "preprocess": {"image_size": size}}
         with scratch_project(changes) as project:
             stages = {stage: run_stage(stage, project) for stage in STAGES}
             yield from stages.items()
@@ -60,8 +60,6 @@ def _round(folder: Path, size: int) -> Iterable[tuple[str, Cost]]:
             yield "ingest again", run_stage("ingest", project)
         plain = [sys.executable, str(Path(__file__).with_name("plain_dataset.py")), str(copy)]
         yield "plain script", measured([*plain, "--size", str(size), "--workers", str(os.cpu_count())], copy)
-    finally:
-        shutil.rmtree(copy)
 
 
 def _touch_a_hundredth(folder: Path) -> None:

@@ -47,7 +47,7 @@ class Outcome:
 
     @property
     def leaks(self) -> dict[str, int]:
-        """Kind → digests that the given splits tear apart, moved or only reported."""
+        """Kind → digests, groups or clusters that the given splits tear apart, moved or only reported."""
         moved, reported = (self.certificate["leaks"][word] for word in ("moved", "reported"))
         return {kind: moved[kind] + reported[kind] for kind in moved}
 
@@ -78,7 +78,7 @@ def _labels(outcome: Outcome) -> str:
     return " / ".join(str(count) for count in sorted((row["images"] for row in outcome.summary["labels"].values()), reverse=True))
 
 
-def _mirrored(outcome: Outcome, side: int) -> str:
+def _turned(outcome: Outcome, side: int) -> str:
     large = outcome.images[(outcome.images["width"] == side) & (outcome.images["height"] == side)]
     turned = large["conversions"].str.contains("orientation-6").sum()
     return f"{len(large)} files of {side}×{side}, {turned} turned upright; sizes: {_sizes(outcome)}"
@@ -101,14 +101,14 @@ def _partners(outcome: Outcome) -> str:
     in_train = set(outcome.splits["cluster"][outcome.splits["split"] == "train"])
     test = outcome.splits[outcome.splits["split"] == "test"]
     count = int(test["cluster"].isin(in_train).sum())
-    return f"{count} test images ({100 * count / len(test):.2f} %) have a near-duplicate in train, reported one by one"
+    return f"{count} test images ({100 * count / len(test):.2f} %) are in one cluster with a train image, reported"
 
 
 SETS = (
     RealSet(
         "sign_digits",
         "archive",
-        (Defect("3 files 3024×3024 with EXIF orientation 6, the others 100×100", lambda o: _mirrored(o, 3024)),),
+        (Defect("3 files 3024×3024 with EXIF orientation 6, the others 100×100", lambda o: _turned(o, 3024)),),
     ),
     RealSet(
         "flowers5",

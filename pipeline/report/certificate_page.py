@@ -49,7 +49,7 @@ def mentioned(certificate: Mapping[str, Any]) -> set[str]:
     pairs = {pair[part] for pair in near["nearest_across"] for part in ("first", "second")}
     clusters = {cluster["medoid"] for cluster in near["largest"][:_CLUSTERS]}
     leaks = {leak["name"] for leak in certificate["leaks"]["examples"]}
-    moved = {digest for joined in certificate["earlier"]["joined"] for digest in joined["digests"]}
+    moved = {digest for told in certificate["earlier"]["examples"] for digest in told["digests"]}
     return pairs | clusters | leaks | moved
 
 

@@ -67,21 +67,21 @@ TEMPLATE = """<!doctype html>
 <h2>What is shared between train, val and test</h2>
 <ul style="list-style: none; padding: 0">
 {{- check(c.shared.digests, 0, "identical images") }}
-{{- check(c.shared.groups, c.leaks.reported.group, "groups") }}
-{{- check(c.shared.clusters, c.leaks.reported["near-duplicates"], "clusters of near-duplicates") }}
+{% if c.groups.groups %}{{ check(c.shared.groups, c.leaks.reported.group, "groups") }}{% endif %}
+{% if c.near_duplicates.radius %}{{ check(c.shared.clusters, c.leaks.reported["near-duplicates"], "clusters of near-duplicates") }}
+{% else %}<li class="note">Near-duplicates were not looked for (split.near_duplicates: off)</li>{% endif %}
 </ul>
 <p class="soft">Counted in the finished table.
 {% if c.near_duplicates.radius %}Images up to {{ c.near_duplicates.radius }} apart are near-duplicates: {{ "{:,}".format(c.near_duplicates.images) }} images in
 {{ "{:,}".format(c.near_duplicates.clusters) }} clusters, each image within that distance of the medoid of its cluster.
 {% if c.near_duplicates.pairs_apart %}{{ "{:,}".format(c.near_duplicates.pairs_apart) }} pairs as near as that stand on different sides, because clusters are not chained
-{%- if c.leaks.reported["near-duplicates"] %} or the given split is kept{% endif %}.{% endif %}
-{%- else %}Near-duplicates were not looked for (split.near_duplicates: off).{% endif %}</p>
+{%- if c.leaks.reported["near-duplicates"] %} or the given split is kept{% endif %}.{% endif %}{% endif %}</p>
 
 <h2>Nearest pairs on different sides</h2>
 {% if pairs %}<p class="soft">0 is the same picture, 1 has nothing in common with it. Pictures are shown as they are compared: 32 × 32 pixels.</p>
 <div class="pairs">{% for pair in pairs %}
 <figure><div>{% for part in pair.parts %}<span class="{{ part.side }}">{% if part.picture %}<img src="{{ part.picture }}" alt="">{% endif %}</span>{% endfor %}</div>
-<figcaption><b>{{ "%.3f" | format(pair.distance) }}</b>{% if pair.distance <= c.near_duplicates.radius %} <span class="tag">within the radius</span>{% endif %}
+<figcaption><b>{{ "%.3f" | format(pair.distance) }}</b>{% if 0 < c.near_duplicates.radius >= pair.distance %} <span class="tag">within the radius</span>{% endif %}
 {% for part in pair.parts %}<br><span class="side {{ part.side }}">{{ part.side }}</span> {{ part.name }}{% endfor %}</figcaption></figure>{% endfor %}
 </div>{% else %}<p>No two images on different sides resemble each other.</p>{% endif %}
 
@@ -112,14 +112,15 @@ TEMPLATE = """<!doctype html>
 {% if c.groups.united %}These share images or near-duplicates and were treated as one: {% for names in c.groups.united %}{{ names | join(" + ") }}{{ "; " if not loop.last }}{% endfor %}.{% endif %}</p>{% endif %}
 {% if c.folds %}<h2>Folds of train + val</h2><p>{% for count in c.folds %}{{ loop.index0 }}: {{ "{:,}".format(count) }} distinct images{{ ", " if not loop.last }}{% endfor %}.</p>{% endif %}
 {% if c.earlier.kept or c.earlier.moved %}<h2>Since the split before</h2>
-<p>{{ "{:,}".format(c.earlier.kept) }} images stayed where they were; {{ "{:,}".format(c.earlier.moved) }} moved, because new images joined what had been apart.</p>
-{% if c.earlier.joined %}<table><tr><th>moved</th><th>before</th><th>now</th></tr>
-{% for joined in c.earlier.joined %}<tr><td class="name">{% for digest in joined.digests[:5] %}{{ names.get(digest, digest) }}{{ ", " if not loop.last }}{% endfor %}{{ " …" if joined.digests | length > 5 }}</td><td>{{ sides(joined.sides) }}</td><td><span class="side {{ joined.side }}">{{ joined.side }}</span></td></tr>
-{% endfor %}</table>{% endif %}{% endif %}
+<p>{{ "{:,}".format(c.earlier.kept) }} images stayed where they were; {{ "{:,}".format(c.earlier.moved) }} left the side they had,
+because they belong together with others now or the source gives them another side.</p>
+{% if c.earlier.examples %}<table><tr><th>moved</th><th>before</th><th>now</th></tr>
+{% for moved in c.earlier.examples[:20] %}<tr><td class="name">{% for digest in moved.digests[:5] %}{{ names.get(digest, digest) }}{{ ", " if not loop.last }}{% endfor %}{{ " …" if moved.digests | length > 5 }}</td><td>{{ sides(moved.sides) }}</td><td><span class="side {{ moved.side }}">{{ moved.side }}</span></td></tr>
+{% endfor %}</table>{% if c.earlier.examples | length > 20 %}<p class="soft">… more of them in split_certificate.json.</p>{% endif %}{% endif %}{% endif %}
 
 <h2>What it was made with</h2>
 <table>{% for name, value in c.params.items() %}<tr><td>split.{{ name }}</td><td>{{ value }}</td></tr>{% endfor %}
-<tr><td>likeness</td><td>{{ c.near_duplicates.likeness }} <span class="soft">of all pairs of images have similar hashes</span></td></tr></table>
+<tr><td>likeness</td><td>{{ c.near_duplicates.likeness }} <span class="soft">of all pairs of images have similar hashes without being near-duplicates (0 to 1; decides the radius when it is auto)</span></td></tr></table>
 <h2>Digests (sha256)</h2>
 <table>{% for name, value in c.digests.items() %}<tr><td>{{ name }}{{ " digests" if name in c.images }}</td><td class="wrap"><code>{{ value }}</code></td></tr>{% endfor %}
 <tr><td>the whole</td><td class="wrap"><code>{{ c.digest }}</code></td></tr></table>

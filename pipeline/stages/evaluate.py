@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import pandas as pd
@@ -22,14 +23,17 @@ from pipeline.training.settings import EvaluateParams
 def run(params: EvaluateParams) -> None:
     """Measure the network that is registered on the test images as preprocess stored them.
 
-    Raises CertificateBroken before the test images are opened when the split is not the one that was certified.
+    Raises CertificateBroken, before the test images are opened, when the split is not the one that was certified or the model
+    was trained on other images than its train and val.
     """
     artifacts.verify_manifest(layout.MODEL)
-    certified = _certified_test_side()
+    sides = _certified_sides()
     recipe = _recipe()
+    for name, expected in recipe.digests.items():
+        _require_the_same(name, packed.read_digests(layout.PROCESSED / name, expected), sides)
     sealed = artifacts.read_json(layout.TEST_SEAL)["digest"]
     test = packed.read(layout.PROCESSED / "test", sealed)
-    _require_the_same(set(test.digests), certified)
+    _require_the_same("test", test.digests, sides)
     facts = artifacts.read_json(layout.MODEL / "model.json")
     hyperparameters = parse(facts["family"], facts["hyperparameters"])
     model = program.of_packed(hyperparameters, recipe, artifacts.read_bytes(layout.MODEL / "weights.pt"))
@@ -45,20 +49,21 @@ def run(params: EvaluateParams) -> None:
     print(f"test accuracy {metrics['test_accuracy']:.4f} ({low:.4f}–{high:.4f}), n = {metrics['n']}")
 
 
-def _certified_test_side() -> set[str]:
-    """The digests of the test side; raises CertificateBroken with everything that is wrong with the split."""
+def _certified_sides() -> pd.Series[str]:
+    """digest → side; raises CertificateBroken with everything that is wrong with the split."""
     splits = read_splits(artifacts.read_bytes(layout.SPLITS / "splits.parquet"))
     problems = verify(artifacts.read_json(layout.CERTIFICATE), splits)
     if problems:
         raise CertificateBroken("the split", where=str(layout.CERTIFICATE), why="; ".join(problems), remedy="run `dvc repro`")
-    return set(splits["digest"][splits["split"] == "test"])
+    return splits.set_index("digest")["split"]
 
 
-def _require_the_same(packed_digests: set[str], certified: set[str]) -> None:
-    strangers, absent = len(packed_digests - certified), len(certified - packed_digests)
-    if strangers or absent:
-        why = f"{strangers} packed test images are not on the test side, {absent} of it are not packed"
-        raise CertificateBroken("the split", where=str(layout.PROCESSED / "test"), why=why, remedy="run `dvc repro`")
+def _require_the_same(name: str, digests: Iterable[str], sides: pd.Series[str]) -> None:
+    found, certified = set(digests), set(sides.index[sides == name])
+    if found != certified:
+        strangers, absent = len(found - certified), len(certified - found)
+        why = f"{strangers} packed {name} images are not on the {name} side, {absent} of it are not packed"
+        raise CertificateBroken("the split", where=str(layout.PROCESSED / name), why=why, remedy="run `dvc repro`")
 
 
 def _recipe() -> Recipe:

@@ -31,7 +31,8 @@ def run(params: SplitParams) -> None:
     division = divide(images, params, _clusters(distinct, near), _earlier(params))
     proof = certificates.certify(images, division, params, near)
     artifacts.write_bytes(layout.SPLITS / "splits.parquet", to_bytes(division.splits))
-    artifacts.write_json(_TERMS, history.terms(params) | {"folds": params.folds})
+    made_with = history.terms(params) | {"folds": params.folds, "splits": proof["digests"]["splits"]}
+    artifacts.write_json(_TERMS, made_with)
     artifacts.write_json(layout.CERTIFICATE, proof)
     page = certificate_page(proof, *_shown(distinct, thumbnails, proof))
     artifacts.write_text(layout.CERTIFICATE.with_suffix(".html"), page)
@@ -104,7 +105,7 @@ def _told(proof: dict[str, Any]) -> list[str]:
         if leaks["reported"][kind]:
             lines.append(f"{leaks['reported'][kind]} {plural} stand in several given splits; split.on_leak: move would mend it")
     if earlier["moved"]:
-        lines.append(f"{earlier['moved']} images moved, since new ones joined clusters or groups on different sides")
+        lines.append(f"{earlier['moved']} images left the side they had: joined with others now, or given another by the source")
     if not proof["holds"]:
         lines.append(f"the certificate does not hold: {'; '.join(proof['problems'])}")
     return [*lines, f"certificate {proof['digest'][:12]} in {layout.CERTIFICATE}"]

@@ -84,6 +84,17 @@ def test_it_says_when_the_certificate_does_not_hold() -> None:
     assert "does not hold" in page and "3 &lt;script&gt;" in page
 
 
+def test_what_was_not_looked_for_is_not_ticked_off() -> None:
+    images = frame(free(a=100, b=100))
+    first, second = np.triu_indices(200, 1)
+    near = NearPairs(0.0, 0.0, first, second, np.zeros(len(first), dtype=np.float32))
+    params = SplitParams(near_duplicates="off")
+    page = certificate_page(certify(images, divide(images, params), params, near), {}, {})
+    assert "0 identical images on more than one side" in page
+    assert "clusters of near-duplicates on more than one side" not in page and "groups on more than one side" not in page
+    assert "Near-duplicates were not looked for" in page and "within the radius" not in page
+
+
 def test_what_is_mentioned_has_its_picture() -> None:
     proof = certified(leaky=False)
     near = proof["near_duplicates"]["nearest_across"][0]

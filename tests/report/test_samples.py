@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import io
+import subprocess
+import sys
 
 import numpy as np
 import pandas as pd
@@ -10,6 +12,7 @@ from PIL import Image
 from pipeline.data.augmentation.strengths import Augmentation
 from pipeline.data.preparation.packed import Packed
 from pipeline.report import samples
+from tests.imports import REPOSITORY
 
 GENTLE = Augmentation(rotation_degrees=10, noise=0.02)
 
@@ -77,6 +80,16 @@ def test_what_is_mixed_in_training_is_mixed_on_the_sheet() -> None:
     assert own == [[0], [85], [170], [255]]
     values = {int(value) for row in range(4) for column in range(2, 8) for value in np.unique(cell(mixed, row, column))}
     assert len(values - {0, 85, 170, 255}) > 5
+
+
+def test_names_and_titles_are_written_beside_the_pictures_without_starting_matplotlib() -> None:
+    sheet = drawn(rows(2))
+    beside = sheet[samples._HEADER :, : samples._MARGIN]
+    assert all((beside[row * 151 : row * 151 + 144] < 128).any() for row in range(2))
+    assert (sheet[: samples._HEADER, samples._MARGIN :] < 128).any() and (sheet[-samples._GAP :] == 255).all()
+    code = "import sys; from tests.report.test_samples import drawn, rows; drawn(rows(1)); print('matplotlib' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True, check=True)
+    assert done.stdout == "False\n"
 
 
 def test_a_long_class_name_is_cut() -> None:

@@ -62,7 +62,10 @@ def test_the_batch_size_has_no_influence(project: Path) -> None:
     assert after == before
 
 
-@pytest.mark.parametrize("file", ["model/program.pt2", "model/model.json", "data/processed/test/images-00000.npy"])
+@pytest.mark.parametrize(
+    "file",
+    ["model/program.pt2", "model/model.json", "data/processed/train/index.csv", "data/processed/test/images-00000.npy"],
+)
 def test_a_flipped_bit_is_noticed_before_anything_is_measured(project: Path, file: str) -> None:
     content = bytearray(Path(file).read_bytes())
     content[len(content) // 2] ^= 1
@@ -98,15 +101,39 @@ def test_a_certificate_that_was_edited_is_refused(project: Path) -> None:
         evaluate.run(EvaluateParams())
 
 
-def test_packed_images_that_are_not_on_the_test_side_are_counted(project: Path) -> None:
-    splits = read_splits(SPLITS.read_bytes())
-    swapped = {"test0000": "train", "test0001": "train", "val0000": "test"}
-    splits["split"] = splits["digest"].map(swapped).fillna(splits["split"])
+def certify_as(splits: pd.DataFrame) -> None:
+    """Write this table and a certificate that vouches for it."""
     SPLITS.write_bytes(to_bytes(splits))
     proof = artifacts.read_json(CERTIFICATE)
-    artifacts.write_json(CERTIFICATE, sealed({**proof, "digests": {**proof["digests"], "splits": digest(splits)}}))
+    counts = splits["split"].value_counts().to_dict()
+    artifacts.write_json(CERTIFICATE, sealed({**proof, "distinct": counts, "digests": {"splits": digest(splits)}}))
 
-    with pytest.raises(CertificateBroken, match="2 packed test images are not on the test side, 1 of it are not packed"):
+
+@pytest.mark.parametrize(
+    ("sides", "why"),
+    [
+        ({"train0000": "test"}, "1 packed train images are not on the train side, 0 of it are not packed"),
+        ({"test0000": "train", "test0001": "train"}, "0 packed train images are not on the train side, 2 of it are not packed"),
+        ({"val0000": "test"}, "1 packed val images are not on the val side, 0 of it are not packed"),
+    ],
+    ids=str,
+)
+def test_packed_images_that_are_on_another_side_are_refused_before_the_test_images_are_opened(
+    project: Path, sides: dict[str, str], why: str
+) -> None:
+    splits = read_splits(SPLITS.read_bytes())
+    certify_as(splits.assign(split=splits["digest"].map(sides).fillna(splits["split"])))
+    for file in Path("data/processed/test").glob("*.npy"):
+        file.unlink()
+    with pytest.raises(CertificateBroken, match=why):
+        evaluate.run(EvaluateParams())
+
+
+def test_packed_images_that_are_not_the_test_side_are_counted(project: Path) -> None:
+    splits = read_splits(SPLITS.read_bytes())
+    more = pd.DataFrame({"digest": ["new"], "split": ["test"], "fold": [None], "cluster": ["new"]}).astype(splits.dtypes)
+    certify_as(pd.concat([splits, more]))
+    with pytest.raises(CertificateBroken, match="0 packed test images are not on the test side, 1 of it are not packed"):
         evaluate.run(EvaluateParams())
 
 

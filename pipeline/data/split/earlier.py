@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import pandas as pd
 
+from pipeline.data.split import table
 from pipeline.data.split.draw import strictest
 from pipeline.data.split.settings import SplitParams
+from pipeline.data.split.units import Unit
 
 
 @dataclass(frozen=True)
@@ -21,10 +24,10 @@ class Earlier:
 
 
 @dataclass(frozen=True)
-class Joined:
-    """Images that were on several sides and belong together now. sides: split → digests before; side: where all are now."""
+class Moved:
+    """Images that left the side they had. sides: split → digests before, of all that belong together; side: now."""
 
-    digests: tuple[str, ...]  # those that moved
+    digests: tuple[str, ...]
     sides: dict[str, int]
     side: str
 
@@ -35,22 +38,31 @@ def terms(params: SplitParams) -> dict[str, Any]:
 
 
 def read(splits: pd.DataFrame, made_with: Mapping[str, Any], params: SplitParams) -> Earlier:
-    """What to keep of `splits`, which were made with these terms (and folds): nothing when the terms differ."""
-    if not params.keep_earlier or any(made_with.get(name) != value for name, value in terms(params).items()):
+    """What to keep of `splits`: nothing when they were made with other terms or are not the table that was written.
+
+    made_with: the terms, the number of folds, and as `splits` the digest of the table.
+    """
+    same = all(made_with.get(name) == value for name, value in terms(params).items())
+    if not params.keep_earlier or not same or made_with.get("splits") != table.digest(splits):
         return Earlier()
     folded = splits.dropna(subset="fold") if made_with.get("folds") == params.folds else splits.iloc[:0]
     sides = dict(zip(splits["digest"].astype(str), splits["split"].astype(str), strict=True))
     return Earlier(sides, dict(zip(folded["digest"].astype(str), folded["fold"].astype(int), strict=True)))
 
 
-def keep(digests: Collection[str], earlier: Earlier, allowed: Collection[str]) -> tuple[str | None, Joined | None]:
-    """The side that digests which belong together had, the strictest of several; what moves when there were several."""
-    before = {digest: earlier.sides[digest] for digest in digests if earlier.sides.get(digest) in allowed}
-    if not before:
-        return None, None
-    side = strictest(set(before.values()))
-    moved = tuple(sorted(digest for digest, old in before.items() if old != side))
-    if not moved:
-        return side, None
-    counts = {name: sum(old == name for old in before.values()) for name in sorted(set(before.values()))}
-    return side, Joined(moved, counts, side)
+def kept_side(digests: Iterable[str], earlier: Earlier, allowed: Collection[str]) -> str | None:
+    """The side that digests which belong together had, the strictest of several; None when they are new."""
+    before = {earlier.sides[digest] for digest in digests if earlier.sides.get(digest) in allowed}
+    return strictest(before) if before else None
+
+
+def moves(units: Iterable[Unit], sides: Mapping[str, str], earlier: Earlier) -> list[Moved]:
+    """What is not where it was: it belongs together with others now, or the source gives it another side. sides: as decided."""
+    found = []
+    for unit in units:
+        before = {digest: earlier.sides[digest] for digest in unit.digests if digest in earlier.sides}
+        left = [digest for digest, side in before.items() if side != sides[digest]]
+        for now in sorted({sides[digest] for digest in left}):
+            counts = Counter(before.values())
+            found.append(Moved(tuple(digest for digest in left if sides[digest] == now), dict(sorted(counts.items())), now))
+    return found

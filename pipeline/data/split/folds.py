@@ -14,7 +14,7 @@ from pipeline.errors import TooManyFolds
 def of_units(units: list[Unit], sides: Mapping[str, str], params: SplitParams, known: Mapping[str, int]) -> dict[str, int]:
     """digest → fold (0 to folds − 1), of train and val; empty without folds. known: folds of an earlier split, which are kept.
 
-    Raises TooManyFolds when there are more folds than units.
+    Raises TooManyFolds when a fold would be empty.
     """
     if not params.folds:
         return {}
@@ -23,14 +23,14 @@ def of_units(units: list[Unit], sides: Mapping[str, str], params: SplitParams, k
         inside = tuple(digest for digest in unit.digests if sides[digest] != "test")
         if inside:
             classes[unit.label].append(Unit(inside, unit.groups, unit.label))
-    count = sum(map(len, classes.values()))
-    if count < params.folds:
-        why = f"{count} images or groups in train and val"
-        raise TooManyFolds(f"{params.folds} folds", where="split.folds", why=why, remedy=f"choose at most {count}")
     found: dict[str, int] = {}
     for label in sorted(classes):
         for unit, fold in _of_class(label, classes[label], params, known).items():
             found |= dict.fromkeys(unit.digests, fold)
+    empty = params.folds - len(set(found.values()))
+    if empty:
+        why = f"{sum(map(len, classes.values()))} images or groups in train and val leave {empty} of them empty"
+        raise TooManyFolds(f"{params.folds} folds", where="split.folds", why=why, remedy="choose fewer")
     return found
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -43,8 +43,8 @@ def missing_shares(given: Mapping[str, str], params: SplitParams) -> dict[str, f
 def fixed(unit: Unit, given: Mapping[str, str], params: SplitParams) -> dict[str, str]:
     """digest → side, of the digests of a unit that are not free; what is given train may still be divided.
 
-    Where a unit has digests in val or test, those without a given split follow into the strictest; those given train stay
-    unless leaks are moved.
+    Where a unit has digests in val or test, those without a given split follow into the strictest, and those given train too
+    when leaks are moved.
     """
     sealed = {digest: given[digest] for digest in unit.digests if given.get(digest) in ("val", "test")}
     if not sealed:
@@ -56,25 +56,32 @@ def fixed(unit: Unit, given: Mapping[str, str], params: SplitParams) -> dict[str
 
 
 def leaks(
-    images: pd.DataFrame, clusters: Mapping[str, str], given: Mapping[str, str], sides: Mapping[str, str], params: SplitParams
+    images: pd.DataFrame,
+    clusters: Mapping[str, str],
+    units: Iterable[Unit],
+    given: Mapping[str, str],
+    sides: Mapping[str, str],
+    params: SplitParams,
 ) -> list[Leak]:
     """Pixels, groups and clusters of near-duplicates that the source gives on several sides, sorted.
 
-    sides: digest → side as decided; what is reported, not moved, is told as it is now.
+    sides: digest → side as decided. What is reported is told as it is now, what is moved as it was given.
     """
     if not given:
         return []
     rows = images[["digest", "split"]].dropna().drop_duplicates()
-    pixels = [
-        Leak("pixels", str(digest), dict.fromkeys(sorted(splits), 1), moved=True)
-        for digest, splits in rows.groupby("digest")["split"]
-        if len(splits) > 1
-    ]
+    several = rows[rows["digest"].duplicated(keep=False)].groupby("digest")["split"]
+    pixels = [Leak("pixels", str(digest), dict.fromkeys(sorted(splits), 1), moved=True) for digest, splits in several]
     moved = params.on_leak == "move"
-    where = given if moved else sides
-    named = [Leak("group", name, counts, moved) for name, counts in _apart(_groups(images), given, where).items()]
-    near = [Leak("near-duplicates", name, counts, moved) for name, counts in _apart(clusters.items(), given, where).items()]
+    where = {**sides, **given} if moved else sides
+    sealed = {digest for unit in units if _is_sealed(unit, given) for digest in unit.digests}
+    named = [Leak("group", name, counts, moved) for name, counts in _apart(_groups(images), sealed, where).items()]
+    near = [Leak("near-duplicates", name, counts, moved) for name, counts in _apart(clusters.items(), sealed, where).items()]
     return [*pixels, *named, *near]
+
+
+def _is_sealed(unit: Unit, given: Mapping[str, str]) -> bool:
+    return any(given.get(digest) in ("val", "test") for digest in unit.digests)
 
 
 def _groups(images: pd.DataFrame) -> list[tuple[str, str]]:
@@ -84,13 +91,10 @@ def _groups(images: pd.DataFrame) -> list[tuple[str, str]]:
     return list(zip(known["digest"].astype(str), known["group"].astype(str), strict=True))
 
 
-def _apart(members: Iterable[tuple[str, str]], given: Mapping[str, str], where: Mapping[str, str]) -> dict[str, dict[str, int]]:
-    """Name → split → digests, of the names that are in a given val or test and elsewhere too, sorted."""
-    sides: dict[str, Counter[str]] = defaultdict(Counter)
-    sealed = set()
+def _apart(members: Iterable[tuple[str, str]], sealed: Collection[str], where: Mapping[str, str]) -> dict[str, dict[str, int]]:
+    """Name → split → digests, of the names that are on several sides because of a given val or test, sorted."""
+    found: dict[str, Counter[str]] = defaultdict(Counter)
     for digest, name in members:
-        if digest in where:
-            sides[name][where[digest]] += 1
-        if given.get(digest) in ("val", "test"):
-            sealed.add(name)
-    return {name: dict(sorted(counts.items())) for name, counts in sorted(sides.items()) if len(counts) > 1 and name in sealed}
+        if digest in sealed:
+            found[name][where[digest]] += 1
+    return {name: dict(sorted(counts.items())) for name, counts in sorted(found.items()) if len(counts) > 1}

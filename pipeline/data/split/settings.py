@@ -19,7 +19,7 @@ class SplitParams(Section):
     on_leak: Literal["report", "move"] = "report"  # near-duplicates and groups across given splits; move: to the strictest side
     near_duplicates: Literal["auto", "off"] | Annotated[float, Field(gt=0.0, lt=1.0)] = "auto"  # or the distance up to which
     folds: int = Field(default=0, ge=0, le=20)  # of train + val, for cross-validation; 0: none
-    keep_earlier: bool = True  # images stay where the split made last put them, as long as seed, shares and given are the same
+    keep_earlier: bool = True  # images stay where the split made last put them; see earlier.terms
 
     @model_validator(mode="after")
     def _can_be_done(self) -> SplitParams:

@@ -21,9 +21,13 @@ def verify(certificate: Mapping[str, Any], splits: pd.DataFrame, groups: pd.Data
     missing = {"digest", "digests", "shared", "leaks", "holds", "distinct"} - certificate.keys()
     if missing:
         return [f"the certificate lacks {', '.join(sorted(missing))}"]
-    problems = [] if sealed(certificate)["digest"] == certificate["digest"] else ["the certificate was changed"]
+    if sealed(certificate)["digest"] != certificate["digest"]:
+        return ["the certificate was changed"]
+    problems = []
     if table.digest(splits) != certificate["digests"]["splits"]:
         problems.append("splits.parquet is not the split that was certified")
+    if any((splits["split"] == name).sum() != certificate["distinct"].get(name) for name in SPLITS):
+        problems.append("the certificate counts other images a side than splits.parquet")
     strangers = sorted(set(splits["split"]) - set(SPLITS))
     if strangers:
         problems.append(f"there are sides that nothing knows: {', '.join(strangers)}")
@@ -53,7 +57,7 @@ def shared(splits: pd.DataFrame, groups: pd.DataFrame | None) -> dict[str, int]:
 def sealed(facts: Mapping[str, Any]) -> dict[str, Any]:
     """The facts with `digest`: the sha256 of all the others, as JSON with sorted keys."""
     rest = {name: value for name, value in facts.items() if name != "digest"}
-    text = json.dumps(rest, sort_keys=True, ensure_ascii=False, allow_nan=False)
+    text = json.dumps(rest, sort_keys=True, ensure_ascii=False)
     return rest | {"digest": hashlib.sha256(text.encode()).hexdigest()}
 
 

@@ -45,6 +45,13 @@ def test_every_near_pair_is_found_once_and_no_other(seed: int) -> None:
     assert len(pairs) > 500
 
 
+def test_each_picture_of_one_hash_is_compared_with_each_of_a_near_one() -> None:
+    hashes = np.repeat(families(np.random.default_rng(5), 6, 5), np.arange(30) % 4 + 1)
+    pairs = found(hashes)
+    assert len(set(pairs)) == len(pairs)
+    assert set(pairs) == near(hashes)
+
+
 def test_equal_hashes_are_pairs() -> None:
     assert set(found(np.array([7, 7, 2**60 - 1, 7], dtype=np.uint64))) == {(0, 1), (0, 3), (1, 3)}
 
@@ -69,6 +76,14 @@ def test_in_a_crowd_of_many_hashes_the_work_stays_bounded() -> None:
     hashes = np.arange(4_000, dtype=np.uint64)
     pairs = sum(len(one) for one, _ in candidates(hashes, np.zeros(4_000, dtype=np.float32)))
     assert pairs < 4_000 * 600 < 4_000 * 3_999 / 2
+
+
+def test_a_pair_that_a_crowd_hides_in_one_band_is_found_in_another() -> None:
+    """All 400 agree in the lowest band, where each is compared with some alone; each has a partner one bit away."""
+    some = np.random.default_rng(0).integers(0, 2**63, 200, dtype=np.uint64) >> np.uint64(16) << np.uint64(16)
+    pairs = found(np.concatenate([some, some ^ np.uint64(1 << 63)]))
+    assert {(i, i + 200) for i in range(200)} <= set(pairs)
+    assert len(set(pairs)) == len(pairs)
 
 
 def test_a_crowd_and_its_near_neighbour_are_compared_through_the_first_of_it() -> None:

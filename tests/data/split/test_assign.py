@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pipeline.data.split.assign import divide
+from pipeline.data.split.earlier import Moved
 from pipeline.data.split.settings import SplitParams
 from pipeline.errors import ClassTooSmall, Problems
 from tests.data.split.catalogs import PARAMS, digests, divided, frame, free, given, made, sides
@@ -86,13 +87,21 @@ def test_a_new_image_of_a_known_group_moves_none_of_it() -> None:
     assert {digest: after[digest] for digest in before} == before
 
 
-def test_groups_of_uneven_size_fill_a_ranked_class_by_images() -> None:
-    sizes = [50, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3]
+@pytest.mark.parametrize("seed", range(6))
+def test_groups_of_uneven_size_fill_a_ranked_class_by_images(seed: int) -> None:
+    sizes = [50, *[3] * 14]
     names = [f"p{number}" for number, size in enumerate(sizes) for _ in range(size)]
     groups = dict(zip(digests("a", len(names)), names, strict=True))
-    found = divided(free(a=len(names), b=200), groups=groups)
+    found = divided(free(a=len(names), b=200), SplitParams(seed=seed), groups)
     of_a = [found[digest] for digest in groups]
-    assert {"train", "val", "test"} == set(of_a)
+    assert of_a.count("val") == of_a.count("test") == 15  # of 92: the nearest that groups of three allow
+
+
+def test_groups_too_large_for_a_side_still_give_it_the_smallest() -> None:
+    names = [f"p{number}" for number, size in enumerate([40, 50, 60]) for _ in range(size)]
+    found = divided(free(a=150, b=200), groups=dict(zip(digests("a", 150), names, strict=True)))
+    of_a = [found[digest] for digest in digests("a", 150)]
+    assert (of_a.count("val"), of_a.count("test"), of_a.count("train")) == (40, 50, 60)
 
 
 def test_near_duplicates_are_on_one_side_and_name_their_medoid() -> None:
@@ -140,7 +149,7 @@ def test_images_keep_the_side_of_the_split_before_when_a_near_duplicate_joins_th
     second = divide(frame(rows + new), PARAMS, clusters, made(first))
     assert {digest: sides(second)[digest] for digest in sides(first)} == sides(first)
     assert all(sides(second)[new] == sides(second)[old] for new, old in clusters.items())
-    assert second.joined == [] and second.kept == 400
+    assert second.moved == [] and second.kept == 400
 
 
 def test_an_image_that_joins_two_sides_moves_them_to_the_strictest_and_that_is_said() -> None:
@@ -151,10 +160,25 @@ def test_an_image_that_joins_two_sides_moves_them_to_the_strictest_and_that_is_s
     clusters = dict.fromkeys([trained, tested, link], link)
     second = divide(frame([*rows, ("a", link, None)]), PARAMS, clusters, made(first))
     assert {sides(second)[digest] for digest in clusters} == {"test"}
-    (joined,) = second.joined
-    assert (joined.digests, joined.sides, joined.side) == ((trained,), {"test": 1, "train": 1}, "test")
+    assert second.moved == [Moved((trained,), {"test": 1, "train": 1}, "test")]
     moved = {digest for digest, side in sides(first).items() if sides(second)[digest] != side}
     assert moved == {trained}
+
+
+def test_an_image_that_the_source_gives_another_side_than_before_is_said_to_move() -> None:
+    rows = given("train", a=20, b=20) + given("val", a=5, b=5) + given("test", a=5, b=5)
+    first = divide(frame(rows), PARAMS)
+    label, digest, _ = rows[0]
+    second = divide(frame([(label, digest, "test"), *rows[1:]]), PARAMS, earlier=made(first))
+    assert second.moved == [Moved((digest,), {"train": 1}, "test")]
+    assert second.kept == len(rows) - 1
+
+
+def test_an_image_that_joins_a_given_test_image_is_said_to_move() -> None:
+    rows = free(a=20, b=20) + given("val", a=5, b=5) + given("test", a=5, b=5)
+    first = divide(frame(rows), PARAMS)
+    second = divide(frame(rows), PARAMS, dict.fromkeys([rows[0][1], rows[-1][1]], rows[0][1]), made(first))
+    assert second.moved == [Moved((rows[0][1],), {"test": 1, "train": 1}, "test")]
 
 
 def test_a_class_that_grows_out_of_the_ranking_keeps_its_sides() -> None:

@@ -94,7 +94,15 @@ def test_what_moved_since_the_split_before_is_said() -> None:
     second = divide(images, PARAMS, dict.fromkeys([trained, tested], trained), made(first))
     earlier = certify(images, second, PARAMS, no_pairs())["earlier"]
     assert (earlier["kept"], earlier["moved"]) == (399, 1)
-    assert earlier["joined"] == [{"digests": (trained,), "sides": {"test": 1, "train": 1}, "side": "test"}]
+    assert earlier["examples"] == [{"digests": (trained,), "sides": {"test": 1, "train": 1}, "side": "test"}]
+
+
+def test_a_fold_without_an_image_is_counted_as_such() -> None:
+    images, params = frame(free(a=100, b=100)), SplitParams(folds=3)
+    division = divide(images, params)
+    division.splits["fold"] = division.splits["fold"].replace(1, 2)
+    counts = certify(images, division, params, no_pairs())["folds"]
+    assert counts[1] == 0 and len(counts) == 3 and sum(counts) == (division.splits["split"] != "test").sum()
 
 
 def test_the_same_split_has_the_same_certificate_and_another_has_another() -> None:

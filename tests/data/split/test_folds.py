@@ -50,7 +50,20 @@ def test_adding_images_changes_no_fold() -> None:
 
 
 def test_more_folds_than_images_is_an_error_with_the_number() -> None:
-    with pytest.raises(
-        TooManyFolds, match=r"E321 20 folds at split\.folds — 4 images or groups in train and val — choose at most 4"
-    ):
+    why = "4 images or groups in train and val leave 16 of them empty"
+    with pytest.raises(TooManyFolds, match=rf"E321 20 folds at split\.folds — {why} — choose fewer"):
         divide(frame(free(a=3, b=3)), SplitParams(folds=20))
+
+
+def test_no_fold_is_left_empty() -> None:
+    """Two images of one class and three of another fill five folds only when they do not begin at the same one."""
+    refused = 0
+    for seed in range(20):
+        try:
+            splits = divide(frame(free(a=4, b=5)), SplitParams(seed=seed, folds=5)).splits
+        except TooManyFolds as error:
+            assert "images or groups in train and val leave" in str(error)
+            refused += 1
+        else:
+            assert set(splits["fold"].dropna()) == set(range(5))
+    assert 0 < refused < 20

@@ -54,6 +54,17 @@ def test_an_image_without_a_given_split_follows_what_it_belongs_to(on_leak: str)
     assert found.leaks == []
 
 
+@pytest.mark.parametrize(("on_leak", "where"), [("report", {"test": 1, "train": 1}), ("move", {"test": 1, "train": 1})])
+def test_what_an_image_without_a_given_split_ties_to_a_sealed_one_is_named(on_leak: str, where: dict[str, int]) -> None:
+    """Its group is given test, its near-duplicate train: on whichever side it is, it leaks."""
+    rows = [*ROWS, ("a", "new", None)]
+    groups, clusters = dict.fromkeys(["new", TESTED], "patient"), dict.fromkeys(["new", TRAINED], TRAINED)
+    found = divide(frame(rows, groups), SplitParams(on_leak=on_leak), clusters)  # type: ignore[arg-type]
+    assert sides(found)["new"] == "test"
+    assert sides(found)[TRAINED] == ("train" if on_leak == "report" else "test")
+    assert [(leak.kind, leak.sides, leak.moved) for leak in found.leaks] == [("near-duplicates", where, on_leak == "move")]
+
+
 def test_without_given_splits_nothing_leaks() -> None:
     assert division(ROWS, "report", "group").leaks != []
     assert divide(frame(ROWS, dict.fromkeys(LEAKY, "patient")), SplitParams(given="ignore")).leaks == []

@@ -52,7 +52,13 @@ def test_a_changed_split_is_noticed(splits: pd.DataFrame, problem: str) -> None:
 
 @pytest.mark.parametrize(
     "change",
-    [lambda proof: proof.update(seed=9), lambda proof: proof["images"].update(test=1), lambda proof: proof.update(note="x")],
+    [
+        lambda proof: proof.update(seed=9),
+        lambda proof: proof["images"].update(test=1),
+        lambda proof: proof.update(note="x"),
+        lambda proof: proof.update(digests={}),
+        lambda proof: proof.update(seed=float("nan")),
+    ],
 )
 def test_a_changed_certificate_is_noticed(change: Callable[[dict[str, Any]], None]) -> None:
     proof = json.loads(json.dumps(PROOF))
@@ -66,6 +72,7 @@ def test_a_changed_certificate_is_noticed(change: Callable[[dict[str, Any]], Non
         ({"shared": {"digests": 2, "groups": 0, "clusters": 0}}, "2 digests are on several sides"),
         ({"shared": {"digests": 0, "groups": 3, "clusters": 0}}, "3 groups are on several sides"),
         ({"distinct": {"train": 5, "val": 0, "test": 1}}, "there is no image in val"),
+        ({"distinct": {"train": 400, "val": 1, "test": 1}}, "the certificate counts other images a side than splits.parquet"),
     ],
 )
 def test_a_certificate_that_does_not_hold_is_refused_although_it_belongs_to_the_split(
