@@ -185,6 +185,7 @@ def main() -> None:
             begun = time.monotonic()
             outcome = run(known, options.folder.resolve())
             print(f"\n{known.name}: {len(outcome.images):,} images, {time.monotonic() - begun:.0f} s")
+            print(_near_duplicates(outcome))
             for row in _rows(known, outcome):
                 print(row, flush=True)
 
@@ -203,6 +204,14 @@ def run(known: RealSet, folder: Path) -> Outcome:
             splits=pd.read_parquet(project / "data/splits/splits.parquet"),
             certificate=json.loads((project / "reports/split_certificate.json").read_text()),
         )
+
+
+def _near_duplicates(outcome: Outcome) -> str:
+    near = outcome.certificate["near_duplicates"]
+    largest = near["largest"][0]["size"] if near["largest"] else 1
+    joined = f"{near['images']} images in {near['clusters']} clusters, largest {largest}"
+    pairs = f"likeness {near['likeness']:g}, radius {near['radius']:g}, {near['pairs_within_radius']} pairs within"
+    return f"near-duplicates: {pairs}, {joined}; certificate holds: {outcome.certificate['holds']}"
 
 
 def _rows(known: RealSet, outcome: Outcome) -> Iterator[str]:
