@@ -35,11 +35,13 @@ from ruamel.yaml import YAML
 from pipeline.data.images.decode import decode
 from pipeline.data.images.decoding import Decoding
 from pipeline.data.images.jpeg import reduction
-from pipeline.data.preparation.resize import stretch
+from pipeline.data.preparation.prepare import Prepare
+from pipeline.data.preparation.steps import Resize
 
 REPOSITORY = Path(__file__).parents[1]
 SIDE = 64  # pixels, of the squares that all become
 HEIGHT, WIDTH = 375, 500
+PREPARE = Prepare(3, SIDE, (Resize(fit="stretch"),))  # the default steps of preprocess
 _BATCH_PIXELS = 250_000  # resized at a time, as preprocess does
 Pixels = npt.NDArray[np.uint8]
 
@@ -151,7 +153,7 @@ def _resize_all(pictures: Iterator[Pixels]) -> None:
 
 def _resize(batch: list[Pixels]) -> None:
     with torch.inference_mode():
-        stretch(torch.from_numpy(np.stack(batch)).permute(0, 3, 1, 2).contiguous(), SIDE).numpy()
+        PREPARE(torch.from_numpy(np.stack(batch)).permute(0, 3, 1, 2)).numpy()
 
 
 FULL, RAW, RAW_RESIZED = (

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +21,7 @@ from pipeline.training import program
 from pipeline.training.program import Program
 
 _FILES_AT_A_TIME = 256
+_BYTES_AT_A_TIME = 2**27  # of decoded pixels
 
 Pixels = npt.NDArray[np.uint8]
 
@@ -46,6 +46,14 @@ class Prediction:
         return {**vars(self), "path": str(self.path)}
 
 
+@dataclass(frozen=True, eq=False)
+class _Decoded:
+    """uint8 C×H×W of one file."""
+
+    path: str
+    pixels: Pixels
+
+
 def predict(folder: Path, images: Sequence[Path]) -> list[Prediction]:
     """One prediction a file, in order; a folder among `images` stands for the files below it, sorted, hidden ones left out.
 
@@ -55,8 +63,8 @@ def predict(folder: Path, images: Sequence[Path]) -> list[Prediction]:
     model = program.load(artifacts.read_bytes(folder / "program.pt2"))
     facts = artifacts.read_json(folder / "model.json")
     read = partial(_read, Decoding.model_validate(facts["recipe"]["decode"]))
-    chunks = _chunks(_files(images))
-    return [prediction for files in chunks for prediction in _predict_some(model, facts["classes"], files, read)]
+    chunks = _chunks(map(read, _files(images)))
+    return [prediction for chunk in chunks for prediction in _labelled(model, facts["classes"], chunk)]
 
 
 def _files(images: Iterable[Path]) -> Iterator[Path]:
@@ -69,33 +77,44 @@ def _files(images: Iterable[Path]) -> Iterator[Path]:
                 yield file
 
 
-def _chunks(files: Iterator[Path]) -> Iterator[list[Path]]:
-    while chunk := list(islice(files, _FILES_AT_A_TIME)):
-        yield chunk
+def _chunks(files: Iterable[_Decoded | Prediction]) -> Iterator[list[_Decoded | Prediction]]:
+    """In their order, so many at a time as may lie in memory together."""
+    chunk: list[_Decoded | Prediction] = []
+    held = 0
+    for file in files:
+        chunk.append(file)
+        held += file.pixels.nbytes if isinstance(file, _Decoded) else 0
+        if len(chunk) >= _FILES_AT_A_TIME or held >= _BYTES_AT_A_TIME:
+            yield chunk
+            chunk, held = [], 0
+    yield chunk
 
 
-def _predict_some(model: Program, classes: list[str], files: list[Path], read: Callable[[Path], Pixels]) -> list[Prediction]:
-    """Images of one size go through the network together."""
-    found: dict[int, Prediction] = {}
-    by_size: defaultdict[tuple[int, ...], dict[int, Pixels]] = defaultdict(dict)
-    for index, file in enumerate(files):
-        try:
-            pixels = read(file)
-            by_size[pixels.shape][index] = pixels
-        except ImageRefused as error:
-            found[index] = Prediction(str(file), reason=f"{error.what}: {error.why}")
+def _labelled(model: Program, classes: list[str], files: Sequence[_Decoded | Prediction]) -> list[Prediction]:
+    """Images of one size go through the network together; what was refused stays."""
+    by_size: defaultdict[tuple[int, ...], list[_Decoded]] = defaultdict(list)
+    for file in files:
+        if isinstance(file, _Decoded):
+            by_size[file.pixels.shape].append(file)
+    found: dict[_Decoded, Prediction] = {}
     for images in by_size.values():
         with torch.inference_mode():
-            rows = model(torch.from_numpy(np.stack(list(images.values())))).tolist()
-        for index, row in zip(images, rows, strict=True):
-            found[index] = Prediction(str(files[index]), classes[int(np.argmax(row))], dict(zip(classes, row, strict=True)))
-    return [found[index] for index in range(len(files))]
+            rows = model(torch.from_numpy(np.stack([image.pixels for image in images]))).tolist()
+        for image, row in zip(images, rows, strict=True):
+            found[image] = Prediction(image.path, classes[int(np.argmax(row))], dict(zip(classes, row, strict=True)))
+    return [found[file] if isinstance(file, _Decoded) else file for file in files]
 
 
-def _read(decoding: Decoding, file: Path) -> Pixels:
-    """uint8 C×H×W, decoded as the train images were."""
+def _read(decoding: Decoding, file: Path) -> _Decoded | Prediction:
+    """Decoded as the train images were, or why it is refused."""
     try:
-        content = file.read_bytes()
+        return _Decoded(str(file), decode(_content(file), decoding).pixels.transpose(2, 0, 1))
+    except ImageRefused as error:
+        return Prediction(str(file), reason=f"{error.what}: {error.why}")
+
+
+def _content(file: Path) -> bytes:
+    try:
+        return file.read_bytes()
     except OSError as error:
         raise refused("unreadable", str(error.strerror)) from None
-    return decode(content, decoding).pixels.transpose(2, 0, 1)

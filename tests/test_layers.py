@@ -37,7 +37,7 @@ DOORS = {
     "ray": ["pipeline.search.tuner", "pipeline.search.worker"],
     "optuna": ["pipeline.study", "pipeline.search"],
     "sqlalchemy": ["pipeline.study"],
-    "PIL": ["pipeline.data.images"],
+    "PIL": ["pipeline.data.images", "pipeline.report.samples"],  # which draws, and decodes nothing
     "simplejpeg": ["pipeline.data.images.jpeg"],
     "sklearn": ["pipeline.data.sources.digits"],
     "matplotlib": ["pipeline.report"],

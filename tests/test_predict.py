@@ -10,6 +10,7 @@ from PIL import Image
 
 from pipeline.errors import DigestMismatch, MissingFile
 from pipeline.predict import predict
+from pipeline.training import program
 from tests.projects import CLASSES, images_of
 
 
@@ -59,6 +60,21 @@ def test_more_files_than_are_held_at_a_time(project: Path, pictures: Path, monke
     whole = predict(Path("model"), [pictures])
     monkeypatch.setattr("pipeline.predict._FILES_AT_A_TIME", 2)
     assert [one.label for one in predict(Path("model"), [pictures])] == [one.label for one in whole]
+
+
+def test_only_so_many_pixels_are_held_at_a_time(project: Path, pictures: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = predict(Path("model"), [pictures])
+    batches: list[int] = []
+    load = program.load
+
+    def counting(content: bytes) -> program.Program:
+        model = load(content)
+        return lambda images: batches.append(len(images)) or model(images)  # type: ignore[func-returns-value]
+
+    monkeypatch.setattr(program, "load", counting)
+    monkeypatch.setattr("pipeline.predict._BYTES_AT_A_TIME", 2 * 24 * 24)
+    assert [one.label for one in predict(Path("model"), [pictures])] == [one.label for one in whole]
+    assert sum(batches) == 9 and max(batches) == 2
 
 
 def test_a_changed_program_is_not_loaded(project: Path, pictures: Path) -> None:

@@ -103,14 +103,14 @@ def _source(summary: dict[str, Any], state: Path) -> Callable[[], Source]:
 
 def _with_copies(shards: Iterator[Packed], augment: AugmentParams, kind: Kind) -> Iterator[Packed]:
     """The shards and, when all of them are on disk, their copies; where a shard was written it is read again."""
-    written: list[Packed] = []
+    written: list[tuple[Shard, Packed]] = []
     for number, shard in enumerate(shards):
         yield shard
         file = Shard(layout.PROCESSED / "train" / packing.shard_name(number), shard.images.shape)
-        written.append(replace(shard, images=Shards([file])))
+        written.append((file, replace(shard, images=Shards([file]))))
     for number in range(1, augment.copies + 1):
-        for shard in written:
-            images = copy(shard.images[:], shard.digests, augment, kind, number, _COPIES_SEED)
+        for file, shard in written:
+            images = copy(Shards([file])[:], shard.digests, augment, kind, number, _COPIES_SEED)
             yield replace(shard, images=images)
 
 

@@ -44,5 +44,5 @@ def _each(logits: torch.Tensor, labels: torch.Tensor, smoothing: float, weights:
     targets = labels.to(logits.dtype) * (1 - smoothing) + smoothing / 2
     if weights is None:
         return F.binary_cross_entropy_with_logits(logits[:, 0], targets, reduction="none")
-    ratio = weights[1] / weights[0]
-    return weights[0] * F.binary_cross_entropy_with_logits(logits[:, 0], targets, reduction="none", pos_weight=ratio)
+    present, absent = F.logsigmoid(logits[:, 0]), F.logsigmoid(-logits[:, 0])
+    return -(weights[1] * targets * present + weights[0] * (1 - targets) * absent)

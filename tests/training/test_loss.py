@@ -71,6 +71,15 @@ def test_an_image_mixed_with_nothing_counts_as_it_is() -> None:
         torch.testing.assert_close(mixed_cross_entropy(logits, mixed), cross_entropy(logits, expected))
 
 
+def test_a_class_of_no_weight_counts_for_nothing() -> None:
+    """A class without train images; with one logit too."""
+    logit, labels = torch.randn(20, 1), torch.arange(20) % 2
+    for weights in (torch.tensor([0.0, 1.0]), torch.tensor([1.0, 0.0])):
+        kept = labels == int(weights.argmax())
+        found = cross_entropy(logit, labels, weights=weights) * 20
+        torch.testing.assert_close(found, cross_entropy(logit[kept], labels[kept]) * int(kept.sum()))
+
+
 def test_extreme_logits_stay_finite() -> None:
     logits, labels = torch.tensor([[1e4], [-1e4]]), torch.tensor([0, 1])
     assert cross_entropy(logits, labels).item() == pytest.approx(1e4)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import torch
 
 _TOLERANCE = 24  # levels of 255 by which background differs from itself: noise and the ringing of JPEG
-_UNIFORM_SHARE = 0.9  # of the border's pixels; the object may touch the border here and there
+_STRANGERS = 10  # at most every tenth pixel of the border is no background: the object may touch it here and there
 _WEIGHT_ONE = 2**12  # the largest weight: 255 × (weights along a side)² stays below 2⁵³ up to 1,400 pixels for one
 
 
@@ -42,7 +42,7 @@ def _box(images: torch.Tensor, background: torch.Tensor) -> tuple[tuple[torch.Te
     levels, colour = images.int(), background.int()
     strange = ((levels - colour[:, :, None, None]).abs() > _TOLERANCE).any(1)
     at_border = ((_border(images).int() - colour[:, :, None]).abs() > _TOLERANCE).any(1)
-    found = (at_border.double().mean(1) <= 1 - _UNIFORM_SHARE) & strange.flatten(1).any(1)
+    found = (_STRANGERS * at_border.sum(1) <= at_border.shape[1]) & strange.flatten(1).any(1)
     strange = strange | ~found[:, None, None]
     return _extent(strange.any(2)), _extent(strange.any(1))
 

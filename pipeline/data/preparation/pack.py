@@ -16,7 +16,7 @@ import torch
 from pipeline.data.images.digest import pixel_digest
 from pipeline.data.preparation.packed import Packed
 from pipeline.data.preparation.prepare import Prepare
-from pipeline.data.preparation.recipe import LARGEST_AUTO_SIZE, PreprocessParams
+from pipeline.data.preparation.recipe import LARGEST_AUTO_SIZE, SMALLEST_SIZE, PreprocessParams
 from pipeline.data.preparation.shards import Pixels
 from pipeline.data.sources.source import Source
 from pipeline.data.workers import Crashed, mapped
@@ -28,10 +28,10 @@ _WORTH_PROCESSES = 800_000_000  # pixels: about 15 seconds of one core; a proces
 
 
 def choose_size(train: pd.DataFrame, params: PreprocessParams) -> int:
-    """The side in pixels: as asked for, or the median short side of the train images, at most LARGEST_AUTO_SIZE."""
+    """The side in pixels: as asked for, or the median short side of the train images, at least 2 and at most 64."""
     if params.image_size != "auto":
         return params.image_size
-    return min(LARGEST_AUTO_SIZE, int(train[["width", "height"]].min(axis=1).median()))
+    return min(LARGEST_AUTO_SIZE, max(SMALLEST_SIZE, int(train[["width", "height"]].min(axis=1).median())))
 
 
 def choose_channels(train: pd.DataFrame, params: PreprocessParams) -> int:
@@ -98,7 +98,7 @@ def _batches(rows: pd.DataFrame, rows_a_shard: int) -> Iterator[_Batch]:
 def _prepared(preparer: _Preparer, batch: _Batch) -> Pixels:
     pixels = np.stack([_read(preparer.source, path, digest) for path, digest in batch.samples])
     with torch.inference_mode(), _one_thread():
-        prepared: Pixels = preparer.prepare(torch.from_numpy(pixels).permute(0, 3, 1, 2).contiguous()).numpy()
+        prepared: Pixels = preparer.prepare(torch.from_numpy(pixels).permute(0, 3, 1, 2)).numpy()
     return prepared
 
 

@@ -82,6 +82,11 @@ def shard_name(number: int) -> str:
     return f"images-{number:05}.npy"
 
 
+def _number(shard: str) -> tuple[int, str]:
+    """Sorts names of shards by their numbers, also those of more than five digits."""
+    return len(shard), shard
+
+
 def digest(files: Mapping[str, bytes]) -> str:
     """The digest of a split, hexadecimal, by its files: it stands for all of them."""
     return _sha256(files[MANIFEST])
@@ -95,12 +100,18 @@ def read(folder: Path, expected: str, memory: float | None = None) -> Packed:
     """
     listed: dict[str, dict[str, Any]] = json.loads(_verified(folder / MANIFEST, expected))["files"]
     content = {name: _verified(folder / name, listed.pop(name)["sha256"]) for name in (LABELS, INDEX)}
-    shards = {folder / name: str(listed[name]["sha256"]) for name in sorted(listed)}
+    shards = {folder / name: str(listed[name]["sha256"]) for name in sorted(listed, key=_number)}
     limit = SHARE_OF_MEMORY * psutil.virtual_memory().available if memory is None else memory
     large = sum(path.stat().st_size for path in shards if path.exists()) > limit
     images = _on_disk(shards) if large else _in_memory(shards, rows=sum(entry["rows"] for entry in listed.values()))
     digests, folds = _columns(content[INDEX])
     return Packed(images, _frozen(np.load(io.BytesIO(content[LABELS]), allow_pickle=False)), digests, folds)
+
+
+def read_digests(folder: Path, expected: str) -> list[str]:
+    """Of the rows of the split stored in `folder`, without its images; raises as `read` does."""
+    listed = json.loads(_verified(folder / MANIFEST, expected))["files"]
+    return _columns(_verified(folder / INDEX, listed[INDEX]["sha256"]))[0]
 
 
 def _in_memory(shards: Mapping[Path, str], rows: int) -> Pixels:

@@ -13,13 +13,14 @@ from pipeline.data.images.decoding import Decoding
 from pipeline.data.preparation.steps import Resize, Steps
 from pipeline.data.sources.source import Kind
 
+SMALLEST_SIZE = 2  # pixels; torch 2.13 resizes to a width of 1 wrongly
 LARGEST_AUTO_SIZE = 64  # pixels; what `image_size: auto` never goes beyond
 
 
 class PreprocessParams(Section):
     """`preprocess` of params.yaml."""
 
-    image_size: Literal["auto"] | Annotated[int, Field(ge=1, le=1024)] = "auto"  # side in pixels
+    image_size: Literal["auto"] | Annotated[int, Field(ge=SMALLEST_SIZE, le=1024)] = "auto"  # side in pixels
     color: Literal["auto", "grey", "rgb"] = "auto"  # auto: grey when every train image is
     steps: Steps = (Resize(fit="stretch"),)  # in this order
     class_weights: Literal["none", "balanced"] = "none"  # of the loss; balanced: the rarer the class, the more an image counts

@@ -11,7 +11,7 @@ from pipeline.data.preparation.object_crop import object_crop
 
 
 def stretch(images: torch.Tensor, side: int) -> torch.Tensor:
-    """uint8 N×C×H×W → S×S, whatever the proportions; an image that is S×S already keeps its pixels."""
+    """uint8 N×C×H×W → S×S, S ≥ 2, whatever the proportions; an image that is S×S already keeps its pixels."""
     return _resized(images, (side, side))
 
 
@@ -37,8 +37,9 @@ FITS: dict[str, Callable[[torch.Tensor, int], torch.Tensor]] = {
 
 
 def _resized(images: torch.Tensor, size: tuple[int, int]) -> torch.Tensor:
-    resized = F.interpolate(images.float(), size=size, mode="bilinear", antialias=True, align_corners=False)
-    return resized.round().to(torch.uint8)  # weighted means: nothing leaves 0-255
+    """In whole numbers, as torch resizes uint8: sums of floats come out otherwise on another kind of processor."""
+    resized = F.interpolate(images, size=size, mode="bilinear", antialias=True, align_corners=False)
+    return resized.contiguous()  # whatever the order in memory was: what follows reads it channel by channel
 
 
 def _square_centre(images: torch.Tensor) -> torch.Tensor:
@@ -57,7 +58,7 @@ def _square_centre(images: torch.Tensor) -> torch.Tensor:
 def _inside(images: torch.Tensor, side: int) -> tuple[int, int]:
     """Height and width of the images in a square of `side`, proportions kept: rounded, at least 2.
 
-    1 would be a guard, and torch 2.13 resizes to a width of 1 wrongly when the height is another.
+    1 would be a guard, and torch 2.13 resizes to a width of 1 wrongly.
     """
     height, width = images.shape[2:]
     longest = torch.sym_max(height, width)

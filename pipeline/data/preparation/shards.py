@@ -13,6 +13,8 @@ import numpy.typing as npt
 
 Pixels = npt.NDArray[np.uint8]
 
+_MOST_OPEN = 128  # files mapped at a time: each takes one of the files a process may open, usually 1,024
+
 
 @dataclass(frozen=True)
 class Shard:
@@ -67,6 +69,8 @@ class Shards:
         if isinstance(piece, np.ndarray):
             return piece
         if index not in self._opened:
+            if len(self._opened) == _MOST_OPEN:
+                del self._opened[next(iter(self._opened))]
             self._opened[index] = np.load(piece.path, mmap_mode="r", allow_pickle=False)
         return self._opened[index]
 

@@ -10,6 +10,8 @@ import numpy.typing as npt
 
 from pipeline.data.preparation.packed import Packed
 
+_PIXELS_AT_A_TIME = 2**20  # bincount widens what it counts to 64 bits
+
 
 class Tally:
     """Counts of pixels and of images, added up shard by shard.
@@ -31,9 +33,10 @@ class Tally:
 def level_counts(images: npt.NDArray[np.uint8]) -> npt.NDArray[np.int64]:
     """How often each of the 256 levels occurs in each channel of uint8 N×C×H×W: int64 C×256, to be summed over parts."""
     counts = np.zeros((images.shape[1], 256), np.int64)
-    for start in range(0, len(images), 256):  # bincount widens what it counts to 64 bits
+    some = max(1, _PIXELS_AT_A_TIME // (images.shape[2] * images.shape[3]))
+    for start in range(0, len(images), some):
         for channel in range(images.shape[1]):
-            counts[channel] += np.bincount(images[start : start + 256, channel].ravel(), minlength=256)
+            counts[channel] += np.bincount(images[start : start + some, channel].ravel(), minlength=256)
     return counts
 
 

@@ -1,12 +1,16 @@
 from __future__ import annotations
 
+from typing import get_args
+
 import pytest
 import torch
 
-from pipeline.data.preparation.exportable import require_exportable
+from pipeline.data.preparation.exportable import PROVEN, PROVEN_WITH, require_exportable
 from pipeline.data.preparation.prepare import Prepare
-from pipeline.data.preparation.steps import Resize, Step
+from pipeline.data.preparation.steps import Contrast, Denoise, Resize, Step
 from pipeline.errors import StepNotExportable
+from tests.data.preparation.test_prepare import STEPS, prepare
+from tests.imports import REPOSITORY
 
 
 class Decides:
@@ -50,5 +54,32 @@ def test_the_good_steps_before_it_are_not_named() -> None:
         require_exportable(Prepare(1, 8, [Resize(fit="stretch"), Draws()]))
 
 
-def test_a_good_preparation_passes() -> None:
-    require_exportable(Prepare(3, 8, [Resize(fit="pad")]))
+class Keeps:
+    """Does nothing."""
+
+    key = "keeps"
+
+    def apply(self, images: torch.Tensor, side: int) -> torch.Tensor:
+        """Leave all as it is."""
+        return images
+
+
+@pytest.mark.parametrize("torch_version", [torch.__version__, "3.0.0"])
+@pytest.mark.parametrize("steps", [[Resize(fit="pad")], [Keeps(), Resize(fit="pad")]], ids=["proven", "new"])
+def test_a_good_preparation_passes(steps: list[Step], torch_version: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    exports: list[object] = []
+    export = torch.export.export
+    monkeypatch.setattr(torch, "__version__", torch_version)
+    monkeypatch.setattr(torch.export, "export", lambda *given, **more: exports.append(given) or export(*given, **more))
+    require_exportable(Prepare(3, 8, steps))
+    assert bool(exports) is (torch_version == "3.0.0" or len(steps) > 1), "what is proven is not exported again"
+
+
+def test_every_step_there_is_is_proven_with_the_torch_that_is_locked() -> None:
+    """A new step or version: run test_prepare.py with it, then name it in exportable.py."""
+    assert set(PROVEN) == {Denoise, Resize, Contrast} == {type(step) for steps in STEPS for step in prepare(1, steps).steps}
+    assert torch.__version__.startswith(PROVEN_WITH)
+    assert f"torch=={PROVEN_WITH}" in (REPOSITORY / "requirements.lock").read_text()
+    for step, option in ((Denoise, "filter"), (Resize, "fit")):
+        used = {getattr(found, option) for steps in STEPS for found in prepare(1, steps).steps if isinstance(found, step)}
+        assert used == set(get_args(step.model_fields[option].annotation))

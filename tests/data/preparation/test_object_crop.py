@@ -46,6 +46,13 @@ def test_an_object_may_touch_the_border_a_little() -> None:
     assert (object_crop(scene(40, 60, (0, 10, 8, 8)), 8) == 200).all()
 
 
+def test_background_is_where_nine_tenths_of_the_border_are() -> None:
+    """Of 2 · (19 + 21) pixels, corners twice, just eight differ, or nine."""
+    for wide, cut in ((8, True), (9, False)):
+        image = scene(19, 21, (0, 5, 1, wide))
+        assert bool((object_crop(image, 8) == 200).any(2).all()) is cut, "the object fills the width"
+
+
 def test_images_without_a_uniform_border_or_without_an_object_are_kept_whole() -> None:
     half = scene(16, 16, (0, 0, 16, 8))
     assert torch.equal(object_crop(half, 16), half)

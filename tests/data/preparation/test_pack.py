@@ -87,7 +87,13 @@ def test_an_image_that_changed_after_ingest_is_named(mixed: partial[Any], tmp_pa
 
 @pytest.mark.parametrize(
     ("sizes", "asked", "chosen"),
-    [([(8, 8)], "auto", 8), ([(20, 30), (50, 40), (99, 24)], "auto", 24), ([(500, 300)], "auto", 64), ([(8, 8)], 12, 12)],
+    [
+        ([(8, 8)], "auto", 8),
+        ([(20, 30), (50, 40), (99, 24)], "auto", 24),
+        ([(500, 300)], "auto", 64),
+        ([(9, 1)], "auto", 2),
+        ([(8, 8)], 12, 12),
+    ],
 )
 def test_the_automatic_size_is_the_median_short_side(sizes: list[tuple[int, int]], asked: str | int, chosen: int) -> None:
     train = pd.DataFrame(sizes, columns=["width", "height"])

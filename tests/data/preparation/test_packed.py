@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from pipeline.data.preparation import packed
 from pipeline.data.preparation.packed import INDEX, LABELS, MANIFEST, Packed, digest, join, read, to_files
 from pipeline.data.preparation.shards import Shards
 from pipeline.errors import DigestMismatch, MissingFile
@@ -44,6 +45,16 @@ def test_what_was_written_is_read_and_cannot_be_changed(tmp_path: Path, shards: 
         found.images[0] = 0  # type: ignore[index]
     with pytest.raises(ValueError, match="read-only"):
         found.labels[0] = 0
+
+
+@pytest.mark.parametrize("memory", [IN_MEMORY, ON_DISK])
+def test_more_files_than_their_names_have_digits_for_stay_in_order(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, memory: float
+) -> None:
+    name = packed.shard_name
+    monkeypatch.setattr(packed, "shard_name", lambda number: name(99_998 + number))
+    expected = write(tmp_path, [part(slice(row, row + 1)) for row in range(7)])
+    assert np.array_equal(read(tmp_path, expected, memory).images[:], IMAGES)
 
 
 def test_what_fits_into_a_share_of_the_free_memory_is_read_into_memory(tmp_path: Path) -> None:

@@ -45,12 +45,12 @@ def test_anything_else_is_refused(change: dict[str, object]) -> None:
         Recipe.from_bytes(json.dumps({**json.loads(RECIPE.to_bytes()), **change}).encode())
 
 
-@pytest.mark.parametrize("size", ["auto", 1, 28, 1024])
+@pytest.mark.parametrize("size", ["auto", 2, 28, 1024])
 def test_image_size_is_auto_or_a_number_of_pixels(size: str | int) -> None:
     assert PreprocessParams.model_validate({"image_size": size}).image_size == size
 
 
-@pytest.mark.parametrize("wrong", [{"image_size": size} for size in ("small", 0, 1025, 28.0, True)] + [{"workers": 0}])
+@pytest.mark.parametrize("wrong", [{"image_size": size} for size in ("small", 0, 1, 1025, 28.0, True)] + [{"workers": 0}])
 def test_other_values_are_refused(wrong: dict[str, object]) -> None:
     with pytest.raises(ValidationError):
         PreprocessParams.model_validate(wrong)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pickle
+import resource
 import subprocess
 import sys
 from pathlib import Path
@@ -38,6 +39,19 @@ def test_any_rows_in_any_order_are_those_of_one_array(shards: Shards, rows: slic
 def test_every_row_in_a_random_order(shards: Shards) -> None:
     order = np.random.default_rng(1).permutation(23)
     assert np.array_equal(shards[order], IMAGES[order])
+
+
+def test_more_files_than_a_process_may_open(tmp_path: Path) -> None:
+    limit, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    pieces = [Shard(tmp_path / f"{row}.npy", (1, 1, 1, 1)) for row in range(300)]
+    for row, piece in enumerate(pieces):
+        np.save(piece.path, np.full(piece.shape, row % 256, np.uint8))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (280, most))
+    try:
+        found = Shards(pieces)[np.arange(300)]
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (limit, most))
+    assert np.array_equal(found.ravel(), np.arange(300) % 256)
 
 
 def test_only_what_is_in_memory_counts_as_memory(shards: Shards) -> None:
