@@ -13,15 +13,9 @@ from __future__ import annotations
 
 import argparse
 import io
-import os
-import platform
 import statistics
-import subprocess
-import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from importlib.metadata import version
 from itertools import groupby
 from pathlib import Path
 
@@ -30,7 +24,7 @@ import numpy.typing as npt
 import simplejpeg
 import torch
 from PIL import Image
-from ruamel.yaml import YAML
+from scratch_project import machine, run_stage, scratch_project
 
 from pipeline.data.images.decode import decode
 from pipeline.data.images.decoding import Decoding
@@ -38,7 +32,6 @@ from pipeline.data.images.jpeg import reduction
 from pipeline.data.preparation.prepare import Prepare
 from pipeline.data.preparation.steps import Resize
 
-REPOSITORY = Path(__file__).parents[1]
 SIDE = 64  # pixels, of the squares that all become
 HEIGHT, WIDTH = 375, 500
 PREPARE = Prepare(3, SIDE, (Resize(fit="stretch"),))  # the default steps of preprocess
@@ -55,7 +48,7 @@ def main() -> None:
     parser.add_argument("--sizes", type=int, nargs="*", default=[1000, 10_000, 60_000], help="images for ingest")
     options = parser.parse_args()
     torch.set_num_threads(1)
-    print(_machine())
+    print(machine())
     contents = _from(options.folder, options.images) if options.folder else [_photo(seed) for seed in range(options.images)]
     print(f"{len(contents)} JPEGs, {sum(map(len, contents)) / len(contents) / 1000:.0f} kB each; n = {options.rounds} rounds")
     show(measure(contents, options.rounds))
@@ -202,44 +195,22 @@ def linearity(sizes: Sequence[int]) -> None:
     print("\n  images  ingest s  again s  ms an image beyond the smaller set")
     earlier = (0, 0.0)
     for size in sorted(sizes):
-        with tempfile.TemporaryDirectory(prefix="convoy-ingest-") as folder:
-            project = Path(folder)
-            _write_project(project, size)
-            first, again = _ingest(project), _ingest(project)
+        with scratch_project({"ingest": {"source": "folder", "path": "images"}}) as project:
+            _write_images(project / "images", size)
+            first, again = (run_stage("ingest", project).seconds for _ in range(2))
         added = 1000 * (first - earlier[1]) / (size - earlier[0])
-        print(
-            f"{size:8}  {first:8.1f}  {again:7.1f}  {added:8.3f}{'  (with the start of Python)' if not earlier[0] else ''}",
-            flush=True,
-        )
+        note = "" if earlier[0] else "  (with the start of Python)"
+        print(f"{size:8}  {first:8.1f}  {again:7.1f}  {added:8.3f}{note}", flush=True)
         earlier = (size, first)
 
 
-def _write_project(project: Path, size: int) -> None:
-    params = YAML(typ="safe", pure=True).load(REPOSITORY / "params.yaml")
-    params["ingest"].update(source="folder", path="images")
-    YAML(typ="safe", pure=True).dump(params, project / "params.yaml")
-    (project / "dvc.yaml").touch()
+def _write_images(folder: Path, size: int) -> None:
     rng = np.random.default_rng(size)
     for number in range(size):
-        path = project / "images" / f"class-{number % 10}" / f"{number:06}.jpg"
+        path = folder / f"class-{number % 10}" / f"{number:06}.jpg"
         path.parent.mkdir(parents=True, exist_ok=True)
         coarse = Image.fromarray(rng.integers(0, 256, (8, 8, 3), dtype=np.uint8))
         coarse.resize((32, 32), Image.Resampling.BICUBIC).save(path, quality=90)
-
-
-def _ingest(project: Path) -> float:
-    begun = time.monotonic()
-    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
-    run = [sys.executable, "-m", "pipeline", "ingest"]
-    done = subprocess.run(run, cwd=project, env=environment, capture_output=True, text=True, check=False)
-    if done.returncode:
-        sys.exit(f"ingest failed:\n{done.stdout}{done.stderr}")
-    return time.monotonic() - begun
-
-
-def _machine() -> str:
-    packages = ", ".join(f"{name} {version(name)}" for name in ("pillow", "simplejpeg", "numpy", "torch"))
-    return f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}, {packages}"
 
 
 if __name__ == "__main__":

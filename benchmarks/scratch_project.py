@@ -68,7 +68,9 @@ def measured(command: list[str], folder: Path) -> Cost:
 
 def machine() -> str:
     """One line: cores, Python and the versions that matter."""
-    packages = ", ".join(f"{name} {version(name)}" for name in ("torch", "ray", "optuna", "mlflow", "pillow"))
+    packages = ", ".join(
+        f"{name} {version(name)}" for name in ("torch", "ray", "optuna", "mlflow", "pillow", "simplejpeg", "numpy")
+    )
     return f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}, {packages}"
 
 
