@@ -18,6 +18,7 @@ from pipeline.models.shapes import layer_table
 from pipeline.params import Params, load
 from pipeline.search import resources
 from pipeline.search import space as spaces
+from pipeline.search.budget import Budget
 from pipeline.search.space import Space
 from pipeline.tracking.connection import connect, reaching
 from pipeline.training.hyperparameters import Value, parse
@@ -85,6 +86,7 @@ def check_all(root: Path, question: Question) -> tuple[list[str], list[ConvoyErr
     share = findings.attempt(lambda: resources.plan(params.search, resources.available_cpus(), resources.available_gpus()))
     if share is not None:
         findings.lines.append(f"resources: {share.slots} trials at once, {share.cpus:g} CPU and {share.gpus:g} GPU each")
+    findings.lines.append(f"budget: {Budget.of(params.search)}")
     uri = params.search.tracking_uri or layout.default_tracking_uri(root)
     answer = findings.attempt(lambda: _reach(uri))
     if answer is not None:

@@ -24,6 +24,7 @@ def test_check_prints_what_would_run_and_the_layers(here: Path, capsys: pytest.C
     assert main(["check", "model.filters=4", "--image", "16x16x3", "--classes", "5"]) == 0
     out = capsys.readouterr().out
     assert "3×16×16 pixels and 5 classes" in out and "4×16×16" in out and "trials at once" in out and "answers" in out
+    assert "budget: 20 trials\n" in out
 
 
 def test_check_tells_everything_that_is_wrong_at_once(here: Path, capsys: pytest.CaptureFixture[str]) -> None:

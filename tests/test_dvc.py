@@ -185,6 +185,7 @@ def test_an_experiment_in_a_copy_continues_the_study_of_the_main_repository(repr
     assert re.findall("Running stage '(.*)'", output) == ["search", "refit", "evaluate", "register"]
     summary = json.loads((root / "results/search/summary.json").read_text())
     assert summary["trials"] == {"completed": 2}, "the workspace is as it was"
+    assert summary["ended_by"] == "2 trials"
 
 
 def _copy_project(root: Path) -> None:

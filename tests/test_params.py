@@ -71,6 +71,9 @@ TABLE = [
     ("search: {trails: 3}\n", "E202 search.trails at params.yaml:1:10 — nothing reads this key — did you mean trials?"),
     ("search: {metric: accuracy}\n", "E203 search.metric at params.yaml:1:10 — 'accuracy': Input should be 'val_accuracy',"),
     ("search: {trials: null}\n", "E203 search at params.yaml:1:1 — "),
+    ("search: {money: 5.0}\n", "E203 search at params.yaml:1:1 — {'money': 5.0}: search.money needs search.price_an_hour"),
+    ("search: {worker_hours: 0.0}\n", "E203 search.worker_hours at params.yaml:1:10 — 0.0: Input should be greater than 0"),
+    ("search: {until: tuesday}\n", "E203 search.until at params.yaml:1:10 — 'tuesday': Input should be 'plateau'"),
     (
         "search: {cpus_per_trial: all}\n",
         "E203 search.cpus_per_trial at params.yaml:1:10 — 'all': Input should be a valid number or Input should be 'auto'",

@@ -9,15 +9,17 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from pipeline.errors import ConvoyError, DiskFull, DoesNotFit, NothingFits, TrialsFail
 from pipeline.search import samplers
+from pipeline.search.budget import Budget, Limit, Used
 from pipeline.search.messages import Message
 from pipeline.search.settings import SearchParams
 from pipeline.search.space import Space
 from pipeline.search.stopping import Curve, decide, share, stopping
-from pipeline.study.records import ENDED, TrialRecord, best
+from pipeline.search.tally import Tally
+from pipeline.study.records import ENDED, TrialRecord
 from pipeline.study.store import Outcome, Study
 from pipeline.training.hyperparameters import Value
 from pipeline.training.metrics import METRICS, EpochMetrics
@@ -26,14 +28,6 @@ INFEASIBLE_IN_A_ROW = 100
 FAILURES_IN_A_ROW = 5
 SAVE_SECONDS = 10.0  # so much wall time at most is missing from the study when the driver is killed
 _SEED_LIMIT = 2**31
-
-
-@dataclass(frozen=True)
-class Budget:
-    """When a search ends: after this many trials (infeasible ones not counted), or after this wall time over all its runs."""
-
-    trials: int | None
-    seconds: float | None
 
 
 class Conductor:
@@ -53,12 +47,12 @@ class Conductor:
     ) -> None:
         self._study, self._space, self._params, self._fits, self._ended, self._clock = study, space, params, fits, ended, clock
         self._rule = stopping(params.stopping)
-        minutes = params.time_limit_minutes
-        self.budget = Budget(params.trials, None if minutes is None else 60 * minutes)
+        self.budget = Budget.of(params)
         self._began, self._used_before, self._used_saved = clock(), study.row.seconds_used, -math.inf
         snapshot = study.snapshot()
         self._direction = snapshot.direction
         self._trials: dict[str, TrialRecord] = {trial.key: trial for trial in snapshot.trials}
+        self._tally = Tally(snapshot.direction, snapshot.trials)
         self._curves = {trial.key: self._curve(trial) for trial in snapshot.trials}
         self._ends: list[TrialRecord] = []
         self._to_resume = [trial for trial in snapshot.trials if trial.state not in ENDED]
@@ -78,19 +72,28 @@ class Conductor:
         return len(self._live)
 
     @property
+    def used(self) -> Used:
+        """What counts against the budget."""
+        return self._tally.used(self.seconds_used)
+
+    @property
+    def spent(self) -> Limit | None:
+        """The limit of the budget that is met."""
+        return self.budget.spent(self.used)
+
+    @property
     def over(self) -> bool:
-        """Whether running trials are to stop now: time is up, someone asked, or the search cannot go on."""
-        seconds = self.budget.seconds
-        return bool(self.stopped_by or self.failure or (seconds is not None and self.seconds_used >= seconds))
+        """Whether running trials are to stop now: time or money is up, someone asked, or the search cannot go on."""
+        limit = self.spent
+        return bool(self.stopped_by or self.failure or (limit is not None and limit.at_once))
 
     def exhausted(self) -> bool:
         """Whether no further trial will be handed out."""
-        return self.over or (not self._to_resume and self._budget_spent())
+        return self.over or (not self._to_resume and self.spent is not None)
 
     def progress(self) -> tuple[int, TrialRecord | None]:
         """Trials that count and have ended, and the best so far."""
-        ended = [trial for trial in self._trials.values() if trial.state in ENDED and trial.state != "infeasible"]
-        return len(ended), best(self._trials.values(), self._direction)
+        return self._tally.done, self._tally.best
 
     def next(self) -> TrialRecord | None:
         """The next trial to train, committed to the study; None when there is none (see `exhausted`)."""
@@ -157,10 +160,6 @@ class Conductor:
             self._used_saved = self.seconds_used
             self._study.update(seconds_used=self._used_saved, finished=False)
 
-    def _budget_spent(self) -> bool:
-        counted = sum(trial.state != "infeasible" for trial in self._trials.values())
-        return self.budget.trials is not None and counted >= self.budget.trials
-
     def _ask(self) -> TrialRecord:
         seed = self._params.seed
         trial = self._study.ask(
@@ -170,6 +169,7 @@ class Conductor:
             self._space.first_points,
         )
         self._trials[trial.key], self._curves[trial.key] = trial, self._curve(trial)
+        self._tally.asked()
         return trial
 
     def _launchable(self, trial: TrialRecord) -> bool:
@@ -184,6 +184,7 @@ class Conductor:
     def _add(self, key: str, metrics: EpochMetrics) -> bool:
         self._trials[key] = trial = replace(self._trials[key], epochs=(*self._trials[key].epochs, metrics))
         self._curves[key] = self._curve(trial)
+        self._tally.trained([metrics])
         stop = decide(self._rule, self._curves, key, self._direction)
         self._study.add_epoch(key, metrics, stop=stop)
         return stop
@@ -211,6 +212,7 @@ class Conductor:
         self._study.finish(key, outcome, share=share(len(curve.values), curve.planned_epochs), last=last)
         self._live.discard(key)
         self._trials[key] = ended = replace(self._trials[key], state=outcome.state, reason=outcome.reason, value=outcome.value)
+        self._tally.ended(ended)
         if outcome.state != "infeasible":
             self._ends.append(ended)
             self._refuse_a_row_of_failures()

@@ -31,6 +31,8 @@ from pipeline.training.hyperparameters import Value, parse
 if TYPE_CHECKING:
     from pipeline.search.trial import TrialData
 
+ENDED_BY = "ended by"  # the fact of a study that names the limit of its budget
+
 
 @dataclass(frozen=True)
 class Setting:
@@ -87,13 +89,14 @@ def search(params: SearchParams, space: Space, recipe: Recipe, setting: Setting)
             if not conductor.exhausted():
                 _train(conductor, params, space, recipe, setting, folder, watched)
         finally:
-            conductor.close(setting.facts)
+            conductor.close(_facts(setting, conductor))
             _say_what_is_left(follower.stop())
         snapshot = study.snapshot()
         _delete_checkpoints(folder, snapshot)
     _raise_what_ended_it(conductor)
+    print(f"the search ended after {conductor.spent}")
     if snapshot.best() is None:
-        why, remedy = "its budget ended before any trial did", "raise search.trials or the time limit"
+        why, remedy = f"its budget, {conductor.budget}, ended before any trial did", "raise it"
         raise NoTrialFinished("the search", why=why, remedy=remedy)
     return snapshot
 
@@ -150,6 +153,12 @@ def _data(recipe: Recipe, folder: Path) -> TrialData:
 
     train, val = (packed.read(folder / split, recipe.digests[split]) for split in ("train", "val"))
     return TrialData(recipe, train, val)
+
+
+def _facts(setting: Setting, conductor: Conductor) -> dict[str, str]:
+    """What is told about the study, with the limit that ended it if one did."""
+    limit = conductor.spent
+    return {**setting.facts, **({} if limit is None or not conductor.exhausted() else {ENDED_BY: limit.text})}
 
 
 def _say_what_is_left(followed: Followed) -> None:

@@ -21,13 +21,18 @@ Amount = Annotated[float | Literal["auto"], AfterValidator(_can_be_given)]  # of
 
 
 class SearchParams(Section):
-    """What to search, by which rules, within which budget. The budget (trials, minutes) is no part of a study's identity."""
+    """What to search, by which rules, within which budget (trials to plateau_trials), which is no part of a study's identity."""
 
     space: str = "search_spaces/cnn.yaml"
     metric: Metric = "val_accuracy"
     seed: int = Field(default=0, ge=0, lt=2**31)
     trials: int | None = Field(default=20, ge=1)
     time_limit_minutes: float | None = Field(default=None, gt=0)
+    worker_hours: float | None = Field(default=None, gt=0)
+    money: float | None = Field(default=None, gt=0)
+    price_an_hour: float | None = Field(default=None, gt=0)
+    until: Literal["plateau"] | None = None
+    plateau_trials: int = Field(default=30, ge=1)
     sampler: Literal["tpe", "random"] = "tpe"
     stopping: Literal["asha", "none"] = "asha"
     cpus_per_trial: Amount = "auto"
@@ -37,6 +42,9 @@ class SearchParams(Section):
 
     @model_validator(mode="after")
     def _has_a_budget(self) -> Self:
-        if self.trials is None and self.time_limit_minutes is None:
-            raise ValueError("give search.trials, search.time_limit_minutes or both: a search needs an end")
+        limits = (self.trials, self.time_limit_minutes, self.worker_hours, self.money, self.until)
+        if all(limit is None for limit in limits):
+            raise ValueError("give search.trials, time_limit_minutes, worker_hours, money or until: a search needs an end")
+        if self.money is not None and self.price_an_hour is None:
+            raise ValueError("search.money needs search.price_an_hour, the price of all workers together")
         return self

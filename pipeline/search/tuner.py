@@ -90,12 +90,14 @@ class StudySearcher(_OfThisProcess, Searcher):
         self._conductor, self._assign, self._slots = conductor, assign, slots
 
     def suggest(self, trial_id: str) -> dict[str, Any] | str | None:  # type: ignore[override]  # FINISHED is a text
-        """The next assignment; None while all slots are taken, FINISHED when there is nothing left to start."""
+        """The next assignment; None while there may be one later, FINISHED when there is nothing left to start."""
         if self._conductor.live >= self._slots:
             return None
         trial = self._conductor.next()
         if trial is not None:
             return self._assign(trial).record()
+        if self._conductor.live and not self._conductor.over:
+            return None  # a trial that still runs may be better than all others and so put off the end
         finished: str = Searcher.FINISHED
         return finished
 

@@ -15,7 +15,8 @@ from pipeline.data.preparation.recipe import Recipe
 from pipeline.errors import raise_all
 from pipeline.report import figures
 from pipeline.search import leaderboard
-from pipeline.search.run import Setting, search
+from pipeline.search.budget import Budget
+from pipeline.search.run import ENDED_BY, Setting, search
 from pipeline.search.settings import SearchParams
 from pipeline.search.space import load
 from pipeline.study.records import StudySnapshot
@@ -33,13 +34,11 @@ def run(params: SearchParams, *, state: Path, tracking_uri: str, commit: str) ->
 
 def _facts(params: SearchParams, recipe: Recipe, commit: str) -> dict[str, str]:
     """What the note of the study says in MLflow."""
-    minutes = params.time_limit_minutes
-    limits = [f"{params.trials} trials" if params.trials else "", f"{minutes:g} min" if minutes else ""]
     images = ", ".join(f"{recipe.counts[split]} {split}" for split in ("train", "val"))
     return {
         "searched": f"{params.space} for {params.metric}, {params.sampler} and {params.stopping}, seed {params.seed}",
         "data": f"{recipe.source}: {images}, {len(recipe.classes)} classes, {'×'.join(map(str, recipe.shape))}",
-        "budget": ", ".join(filter(None, limits)),
+        "budget": str(Budget.of(params)),
         "commit": commit.rstrip("+"),
         "uncommitted changes": "yes" if commit.endswith("+") else "no",
     }
@@ -77,7 +76,11 @@ def _summary(snapshot: StudySnapshot) -> dict[str, object]:
     """What `dvc metrics` compares between experiments."""
     best = snapshot.best()
     states = Counter(trial.state for trial in snapshot.trials)
-    return {snapshot.metric: best.value if best else None, "trials": dict(sorted(states.items()))}
+    return {
+        snapshot.metric: best.value if best else None,
+        "trials": dict(sorted(states.items())),
+        "ended_by": snapshot.facts.get(ENDED_BY, ""),
+    }
 
 
 def _yaml(value: Mapping[str, object]) -> str:

@@ -1,0 +1,52 @@
+"""What a study has used and reached, kept as it grows: the same work for a trial whether ten came before it or ten thousand."""
+
+from __future__ import annotations
+
+import bisect
+from collections.abc import Iterable
+
+from pipeline.search.budget import Used
+from pipeline.study.records import ENDED, TrialRecord, best
+from pipeline.training.metrics import EpochMetrics
+
+
+class Tally:
+    """Sums over the trials of a study, told of each that is asked for, each epoch trained and each end."""
+
+    def __init__(self, direction: str, trials: Iterable[TrialRecord] = ()) -> None:
+        """`trials`: those that the study holds already."""
+        self._direction = direction
+        self._asked, self._worker_seconds = 0, 0.0
+        self._ends: list[int] = []  # numbers of the trials that count and have ended, sorted
+        self.best: TrialRecord | None = None  # as records.best says
+        for trial in trials:
+            self.asked()
+            self.trained(trial.epochs)
+            if trial.state in ENDED:
+                self.ended(trial)
+
+    @property
+    def done(self) -> int:
+        """Trials that count and have ended."""
+        return len(self._ends)
+
+    def used(self, seconds: float) -> Used:
+        """With the wall time that only the caller knows."""
+        since_best = 0 if self.best is None else len(self._ends) - bisect.bisect_right(self._ends, self.best.number)
+        return Used(self._asked, seconds, self._worker_seconds, since_best)
+
+    def asked(self) -> None:
+        """A trial was committed; it counts unless it turns out not to fit."""
+        self._asked += 1
+
+    def trained(self, epochs: Iterable[EpochMetrics]) -> None:
+        """Epochs were committed."""
+        self._worker_seconds += sum(epoch.seconds for epoch in epochs)
+
+    def ended(self, trial: TrialRecord) -> None:
+        """A trial has come to its end."""
+        if trial.state == "infeasible":
+            self._asked -= 1
+            return
+        bisect.insort(self._ends, trial.number)
+        self.best = best([trial] if self.best is None else [self.best, trial], self._direction)
