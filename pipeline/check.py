@@ -16,9 +16,10 @@ from pipeline.data.sources.downloads import Downloads
 from pipeline.errors import ConvoyError, MissingFile, Problems, WrongValue
 from pipeline.models.shapes import layer_table
 from pipeline.params import Params, load
-from pipeline.search import resources
+from pipeline.search import feasibility, resources
 from pipeline.search import space as spaces
 from pipeline.search.budget import Budget
+from pipeline.search.settings import Limits
 from pipeline.search.space import Space
 from pipeline.tracking.connection import connect, reaching
 from pipeline.training.hyperparameters import Value, parse
@@ -82,7 +83,7 @@ def check_all(root: Path, question: Question) -> tuple[list[str], list[ConvoyErr
     findings.lines += [f"{params.ingest.source} would be downloaded to {fetched_to}"] if fetched_to else []
     if space is not None:
         findings.lines.append(f"space: {space.path}, family {space.family}, {len(space.domains)} hyperparameters")
-        _check_space(findings, space, recipe, question)
+        _check_space(findings, space, recipe, question, params.search.limits)
     share = findings.attempt(lambda: resources.plan(params.search, resources.available_cpus(), resources.available_gpus()))
     if share is not None:
         findings.lines.append(f"resources: {share.slots} trials at once, {share.cpus:g} CPU and {share.gpus:g} GPU each")
@@ -118,18 +119,30 @@ def _data(params: Params, recipe: Recipe | None) -> str:
     return f"{recipe.source}, {counts}, {len(recipe.classes)} classes, {'×'.join(map(str, recipe.shape))}"
 
 
-def _check_space(findings: _Findings, space: Space, recipe: Recipe | None, question: Question) -> None:
+def _check_space(findings: _Findings, space: Space, recipe: Recipe | None, question: Question, limits: Limits) -> None:
     if recipe is not None:
         findings.problems += space.check_data(recipe.counts["train"], recipe.image_size)
+        findings.lines += _refused(space, recipe, limits)
     shape = question.image or (recipe.shape if recipe else (3, LARGEST_AUTO_SIZE, LARGEST_AUTO_SIZE))
     classes = question.classes or (len(recipe.classes) if recipe else 10)
     point = space.fixed() | (space.first_points[0] if space.first_points else {}) | dict(question.point)
-    table = findings.attempt(lambda: layer_table(parse(space.family, point).layers(classes), shape))
+    hyperparameters = findings.attempt(lambda: parse(space.family, point))
+    if hyperparameters is None:
+        return
+    table = findings.attempt(lambda: layer_table(hyperparameters.layers(classes), shape))
     if table is not None:
         origin = "the point given" if question.point else "the first point of the space"
         findings.lines.append(f"{origin} on {'×'.join(map(str, shape))} pixels and {classes} classes:")
         findings.lines += [_row(row.name, row.output, row.parameters) for row in table]
-        findings.lines.append(_row("all", (), sum(row.parameters for row in table)))
+        found = feasibility.cost(hyperparameters, shape, classes)
+        findings.lines += [_row("all", (), found.parameters), f"  {found}"]
+        findings.attempt(lambda: feasibility.require(found, limits))
+
+
+def _refused(space: Space, recipe: Recipe, limits: Limits) -> list[str]:
+    count, reason = feasibility.infeasible(space, recipe, limits)
+    often = f", most often because {reason}" if reason else ""
+    return [f"of {feasibility.SAMPLE} random points {count} would never be launched{often}"]
 
 
 def _row(name: str, output: tuple[int, ...], parameters: int) -> str:

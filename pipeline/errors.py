@@ -6,7 +6,7 @@ ConvoyError
 │   ├── MissingKey E204         ├── BadRange E205             ├── UnknownHyperparameter E206
 │   ├── DoesNotFit E207         ├── UnreachableCondition E208 ├── ImageTooSmall E209
 │   ├── BatchTooLarge E210      ├── UnknownName E211          ├── MissingFile E212
-│   ├── StepNotExportable E213  └── MixedCopies E216
+│   ├── StepNotExportable E213  ├── MixedCopies E216          └── OverLimit E217
 ├── DataError (exit 3)
 │   ├── UnreadableImages E301   ├── NoImages E302             ├── OneClass E303
 │   ├── EmptyClass E304         ├── ClassTooSmall E305        ├── SourceMissing E306
@@ -157,6 +157,12 @@ class MixedCopies(ConfigError):
     """Stored copies of images that are to be mixed with others, and so would have two labels."""
 
     code = "E216"
+
+
+class OverLimit(ConfigError):
+    """A network larger than `search.limits` allows."""
+
+    code = "E217"
 
 
 class DataError(ConvoyError):

@@ -6,7 +6,7 @@ import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from pipeline.errors import DoesNotFit
 
@@ -19,6 +19,18 @@ def output_size(size: int, kernel: int, padding: int, stride: int, dilation: int
     Source: Dumoulin and Visin, "A guide to convolution arithmetic for deep learning", arXiv:1603.07285.
     """
     return (size + 2 * padding - dilation * (kernel - 1) - 1) // stride + 1
+
+
+VALUE_BYTES = 4  # of a float32
+_INDEX_BYTES = 8  # of an int64, which is what torch remembers of each maximum
+
+
+class Kept(NamedTuple):
+    """What a layer's backward pass reads again: its input, its output, and `beside` them so many bytes a sample of its own."""
+
+    input: bool
+    output: bool
+    beside: int = 0
 
 
 class Layer:
@@ -38,6 +50,10 @@ class Layer:
     def multiply_adds(self, shape: Shape) -> int:
         """Multiply-adds for one sample of `shape`; pooling, activations and biases are not counted."""
         return 0
+
+    def kept(self, shape: Shape) -> Kept:
+        """What training keeps in memory for the backward pass; all there is, unless the layer knows better."""
+        return Kept(input=True, output=True)
 
 
 @dataclass(frozen=True)
@@ -72,6 +88,12 @@ class Conv(Layer):
     def multiply_adds(self, shape: Shape) -> int:
         return math.prod(self.output(shape)) * shape[0] * self.kernel**2
 
+    def kept(self, shape: Shape) -> Kept:
+        if not self.extra_pad:
+            return Kept(input=True, output=False)
+        padded = shape[0] * math.prod(side + self.extra_pad for side in shape[1:])
+        return Kept(input=False, output=False, beside=VALUE_BYTES * padded)
+
     def __str__(self) -> str:
         return f"a {self.kernel}×{self.kernel} kernel" + (f" with dilation {self.dilation}" if self.dilation > 1 else "")
 
@@ -96,6 +118,10 @@ class Pool(Layer):
     def output(self, shape: Shape) -> Shape:
         return (shape[0], *(output_size(side, self.size, 0, self.size, 1) for side in shape[1:]))
 
+    def kept(self, shape: Shape) -> Kept:
+        maxima = _INDEX_BYTES * math.prod(self.output(shape)) if self.kind == "max" else 0
+        return Kept(input=True, output=False, beside=maxima)
+
     def __str__(self) -> str:
         return f"a {self.size}×{self.size} window"
 
@@ -112,12 +138,19 @@ class BatchNorm(Layer):
     def multiply_adds(self, shape: Shape) -> int:
         return math.prod(shape)
 
+    def kept(self, shape: Shape) -> Kept:
+        return Kept(input=True, output=False)
+
 
 @dataclass(frozen=True)
 class Activation(Layer):
     """A non-linearity: relu, sigmoid, tanh, gelu or silu."""
 
     name: str
+
+    def kept(self, shape: Shape) -> Kept:
+        by_output = self.name in ("relu", "sigmoid", "tanh")  # their slope follows from their value
+        return Kept(input=not by_output, output=by_output)
 
 
 @dataclass(frozen=True)
@@ -126,6 +159,9 @@ class Dropout(Layer):
 
     probability: float
     name = "dropout"
+
+    def kept(self, shape: Shape) -> Kept:
+        return Kept(input=False, output=False, beside=VALUE_BYTES * math.prod(shape))
 
 
 @dataclass(frozen=True)
@@ -137,6 +173,9 @@ class Flatten(Layer):
     def output(self, shape: Shape) -> Shape:
         return (math.prod(shape),)
 
+    def kept(self, shape: Shape) -> Kept:
+        return Kept(input=False, output=False)
+
 
 @dataclass(frozen=True)
 class GlobalAveragePool(Layer):
@@ -146,6 +185,9 @@ class GlobalAveragePool(Layer):
 
     def output(self, shape: Shape) -> Shape:
         return (shape[0],)
+
+    def kept(self, shape: Shape) -> Kept:
+        return Kept(input=False, output=False)
 
 
 @dataclass(frozen=True)
@@ -163,6 +205,9 @@ class Dense(Layer):
 
     def multiply_adds(self, shape: Shape) -> int:
         return self.units * shape[0]
+
+    def kept(self, shape: Shape) -> Kept:
+        return Kept(input=True, output=False)
 
 
 @dataclass(frozen=True)
@@ -200,6 +245,10 @@ class Skip(Layer):
     def multiply_adds(self, shape: Shape) -> int:
         inside = sum(layer.multiply_adds(before) for layer, before in _walk(self.layers, shape))
         return self.projection_multiply_adds(shape) + inside
+
+    def kept(self, shape: Shape) -> Kept:
+        """Of its own input and output; what the layers inside keep is theirs."""
+        return Kept(input=bool(self.projection_parameters(shape)) or self.layers[0].kept(shape).input, output=False)
 
 
 @dataclass(frozen=True)

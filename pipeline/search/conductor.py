@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
-from pipeline.errors import ConvoyError, DiskFull, DoesNotFit, NothingFits, TrialsFail
+from pipeline.errors import ConvoyError, DiskFull, DoesNotFit, NothingFits, OverLimit, TrialsFail
 from pipeline.search import samplers
 from pipeline.search.budget import Budget, Limit, Used
 from pipeline.search.messages import Message
@@ -33,7 +33,7 @@ _SEED_LIMIT = 2**31
 class Conductor:
     """Drives one study until its budget is spent, it is asked to stop, or it cannot go on.
 
-    fits(hyperparameters) raises DoesNotFit for a network that is too deep for the images; ended(trial) is told of every end.
+    fits(hyperparameters) raises DoesNotFit or OverLimit for a network not to be launched; ended(trial) is told of every end.
     """
 
     def __init__(
@@ -116,7 +116,7 @@ class Conductor:
             "the search space",
             where=self._params.space,
             why=f"{INFEASIBLE_IN_A_ROW} networks in a row do not fit; the last: {self._last_reason}",
-            remedy="fewer layers or poolings, smaller kernels, or larger images",
+            remedy="fewer layers or poolings, smaller kernels, larger images, or higher search.limits",
         )
         return None
 
@@ -175,7 +175,7 @@ class Conductor:
     def _launchable(self, trial: TrialRecord) -> bool:
         try:
             self._fits(trial.hyperparameters)
-        except DoesNotFit as misfit:
+        except (DoesNotFit, OverLimit) as misfit:
             self._last_reason = f"{misfit.what}: {misfit.why}"
             self._finish(trial.key, Outcome("infeasible", reason=self._last_reason))
             return False

@@ -13,15 +13,14 @@ from pipeline import layout
 from pipeline.data.preparation import packed
 from pipeline.data.preparation.recipe import Recipe
 from pipeline.errors import Interrupted, NoTrialFinished
-from pipeline.models.shapes import layer_table
-from pipeline.search import identity, ray_environment, resources
+from pipeline.search import feasibility, identity, ray_environment, resources
 from pipeline.search.conductor import Conductor
 from pipeline.search.interruption import EXIT_CODES, interruptible
 from pipeline.search.lock import study_lock
 from pipeline.search.messages import Assignment, checkpoint_path
 from pipeline.search.orphan import Process, parents_to_watch
 from pipeline.search.progress import Progress
-from pipeline.search.settings import SearchParams
+from pipeline.search.settings import Limits, SearchParams
 from pipeline.search.space import Space
 from pipeline.study import store
 from pipeline.study.records import ENDED, StudyRow, StudySnapshot, TrialRecord
@@ -64,10 +63,9 @@ def new_study(params: SearchParams, space: Space, recipe: Recipe, facts: Mapping
     return StudyRow(identity.study_id(digests), time.time(), params.metric, digests, dict(facts), 0.0, False)
 
 
-def network_fits(space: Space, recipe: Recipe, hyperparameters: Mapping[str, Value]) -> None:
-    """Raises DoesNotFit, by arithmetic alone, when the network cannot be built for these images."""
-    layers = parse(space.family, hyperparameters).layers(len(recipe.classes))
-    layer_table(layers, recipe.shape)
+def require_feasible(space: Space, recipe: Recipe, limits: Limits, hyperparameters: Mapping[str, Value]) -> None:
+    """Raises DoesNotFit or OverLimit, by arithmetic alone, when the network is not to be trained on these images."""
+    feasibility.require(feasibility.cost(parse(space.family, hyperparameters), recipe.shape, len(recipe.classes)), limits)
 
 
 def search(params: SearchParams, space: Space, recipe: Recipe, setting: Setting) -> StudySnapshot:
@@ -116,7 +114,7 @@ def _conduct(params: SearchParams, space: Space, recipe: Recipe, study: store.St
     progress = Progress(params.metric)
 
     def fits(hyperparameters: Mapping[str, Value]) -> None:
-        network_fits(space, recipe, hyperparameters)
+        require_feasible(space, recipe, params.limits, hyperparameters)
 
     def ended(trial: TrialRecord) -> None:
         progress.ended(conductor, trial)

@@ -20,6 +20,14 @@ def _can_be_given(value: float | Literal["auto"]) -> float | Literal["auto"]:
 Amount = Annotated[float | Literal["auto"], AfterValidator(_can_be_given)]  # of CPUs or GPUs, as Ray counts them
 
 
+class Limits(Section):
+    """What a configuration may cost; larger ones are never launched. null: no limit. No part of a study's identity."""
+
+    parameters: int | None = Field(default=None, ge=1)
+    multiply_adds: int | None = Field(default=None, ge=1)  # of one image, forwards
+    memory_megabytes: float | None = Field(default=None, gt=0)  # at the peak of a training step, estimated
+
+
 class SearchParams(Section):
     """What to search, by which rules, within which budget (trials to plateau_trials), which is no part of a study's identity."""
 
@@ -35,6 +43,7 @@ class SearchParams(Section):
     plateau_trials: int = Field(default=30, ge=1)
     sampler: Literal["tpe", "random"] = "tpe"
     stopping: Literal["asha", "none"] = "asha"
+    limits: Limits = Field(default_factory=Limits)
     cpus_per_trial: Amount = "auto"
     gpus_per_trial: Amount = "auto"
     tracking_uri: str | None = None  # default: MLFLOW_TRACKING_URI, else mlflow.db of the main repository

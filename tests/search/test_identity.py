@@ -7,10 +7,10 @@ import pytest
 
 import pipeline
 from pipeline.data.preparation.recipe import Recipe
-from pipeline.errors import DoesNotFit
+from pipeline.errors import DoesNotFit, OverLimit
 from pipeline.search import identity
-from pipeline.search.run import network_fits, new_study
-from pipeline.search.settings import SearchParams
+from pipeline.search.run import new_study, require_feasible
+from pipeline.search.settings import Limits, SearchParams
 from tests import projects
 from tests.imports import closure
 from tests.search.driving import SPACE, space
@@ -188,6 +188,8 @@ def test_differences_name_keys_of_either_side() -> None:
 
 def test_whether_a_network_fits_is_known_without_building_it(tmp_path: Path, recipe: Recipe) -> None:
     deep = {"model.pooling": "max", "model.pool_every": 1}
-    network_fits(space(tmp_path), recipe, {**deep, "model.num_conv_layers": 3})
+    require_feasible(space(tmp_path), recipe, Limits(), {**deep, "model.num_conv_layers": 3})
     with pytest.raises(DoesNotFit):
-        network_fits(space(tmp_path), recipe, {**deep, "model.num_conv_layers": 4})
+        require_feasible(space(tmp_path), recipe, Limits(), {**deep, "model.num_conv_layers": 4})
+    with pytest.raises(OverLimit):
+        require_feasible(space(tmp_path), recipe, Limits(parameters=1000), {**deep, "model.num_conv_layers": 3})

@@ -1,0 +1,76 @@
+"""What a configuration would cost, known before it is launched, and the limits of params.yaml on it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+
+import optuna
+
+from pipeline.data.preparation.recipe import Recipe
+from pipeline.errors import DoesNotFit, OverLimit
+from pipeline.models.memory import training_bytes
+from pipeline.models.shapes import Shape, layer_table
+from pipeline.search.settings import Limits
+from pipeline.search.space import Space
+from pipeline.training.hyperparameters import Hyperparameters, TrainHyperparameters, parse
+
+MEGABYTE = 10**6
+SAMPLE = 200  # random points of a space, enough to know a share to within 7 percent
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Parameters to train, multiply-adds of one image forwards, and megabytes at the peak of a training step (estimated)."""
+
+    parameters: int
+    multiply_adds: int
+    memory_megabytes: float
+
+    def __str__(self) -> str:
+        return (
+            f"{self.parameters:,d} parameters, {self.multiply_adds:,d} multiply-adds an image, "
+            f"about {self.memory_megabytes:,.0f} MB to train"
+        )
+
+
+def cost(hyperparameters: Hyperparameters, shape: Shape, num_classes: int) -> Cost:
+    """By arithmetic alone; raises DoesNotFit."""
+    layers = hyperparameters.layers(num_classes)
+    rows = layer_table(layers, shape)
+    train = hyperparameters.train
+    return Cost(
+        parameters=sum(row.parameters for row in rows),
+        multiply_adds=sum(row.multiply_adds for row in rows),
+        memory_megabytes=training_bytes(layers, shape, train.batch_size, _copies(train)) / MEGABYTE,
+    )
+
+
+def require(found: Cost, limits: Limits) -> None:
+    """Raises OverLimit naming the first limit that is exceeded."""
+    for name, limit in limits:
+        value = getattr(found, name)
+        if limit is not None and value > limit:
+            why = f"{value:,.0f}, but search.limits.{name} is {limit:,.0f}"
+            raise OverLimit(name.replace("_", " "), why=why, remedy="raise the limit or narrow the search space")
+
+
+def infeasible(space: Space, recipe: Recipe, limits: Limits, seed: int = 0) -> tuple[int, str]:
+    """Of SAMPLE random points, how many would never be launched, and the most frequent reason ("" when there is none)."""
+    reasons: Counter[str] = Counter()
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=seed))
+    for _ in range(SAMPLE):
+        point = parse(space.family, space.suggest(study.ask()))
+        try:
+            require(cost(point, recipe.shape, len(recipe.classes)), limits)
+        except DoesNotFit as misfit:
+            reasons[f"{misfit.what} does not fit"] += 1
+        except OverLimit as excess:
+            reasons[f"{excess.what} over the limit"] += 1
+    return reasons.total(), next((reason for reason, _ in reasons.most_common(1)), "")
+
+
+def _copies(train: TrainHyperparameters) -> int:
+    """Of the parameters in memory: weights, gradients and what the optimizer remembers of each."""
+    return 4 if train.optimizer in ("adam", "adamw") else 3 if train.momentum else 2
