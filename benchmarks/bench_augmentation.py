@@ -36,7 +36,7 @@ from pipeline.data.sources.source import Kind
 from pipeline.search import space as spaces
 from pipeline.search.space import Space
 from pipeline.training.fit import Training
-from pipeline.training.hyperparameters import Hyperparameters, Value, parse
+from pipeline.training.hyperparameters import Hyperparameters, Value
 
 SPACE = Path(__file__).parents[1] / "search_spaces/cnn.yaml"
 SETS: list[tuple[Kind, tuple[int, int, int]]] = [("glyphs", (1, 8, 8)), ("photos", (3, 32, 32)), ("photos", (3, 64, 64))]
@@ -87,17 +87,17 @@ def _shares(batch: int, repeats: int) -> Iterator[float]:
     space = spaces.load(SPACE)
     for kind, shape in SETS:
         for name, point in _points(space):
-            changing, step = _of_a_step(parse(space.family, point), kind, shape, batch, repeats)
+            changing, step = _of_a_step(space.parse(point), kind, shape, batch, repeats)
             print(f"{_text(shape):10s} {name:28s} {changing:10.2f} {step:10.2f} {changing / step:6.1%}")
             yield changing / step
 
 
 def _points(space: Space) -> Iterator[tuple[str, dict[str, Value]]]:
     """The first points, and the first of them with the middle of the ranges for every change of the images."""
-    first = {**space.fixed(), **space.first_points[0]}
+    first = space.completed(space.first_points[0])
     yield "middle of the ranges", {**first, **space.middle("augment.")}
     for number, point in enumerate(space.first_points, start=1):
-        yield f"first point {number}", {**space.fixed(), **point}
+        yield f"first point {number}", space.completed(point)
 
 
 def _of_a_step(point: Hyperparameters, kind: Kind, shape: tuple[int, int, int], batch: int, repeats: int) -> tuple[float, float]:

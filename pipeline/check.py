@@ -21,8 +21,9 @@ from pipeline.search import space as spaces
 from pipeline.search.budget import Budget
 from pipeline.search.settings import Limits
 from pipeline.search.space import Space
+from pipeline.search.space_checks import listed
 from pipeline.tracking.connection import connect, reaching
-from pipeline.training.hyperparameters import Value, parse
+from pipeline.training.hyperparameters import FAMILY, Value
 
 Result = TypeVar("Result")
 
@@ -82,7 +83,7 @@ def check_all(root: Path, question: Question) -> tuple[list[str], list[ConvoyErr
     findings.lines.append(f"data: {_data(params, recipe)}")
     findings.lines += [f"{params.ingest.source} would be downloaded to {fetched_to}"] if fetched_to else []
     if space is not None:
-        findings.lines.append(f"space: {space.path}, family {space.family}, {len(space.domains)} hyperparameters")
+        findings.lines.append(f"space: {space.path}, {listed(space.families)}, {len(space.domains)} hyperparameters")
         _check_space(findings, space, recipe, question, params.search.limits)
     share = findings.attempt(lambda: resources.plan(params.search, resources.available_cpus(), resources.available_gpus()))
     if share is not None:
@@ -125,8 +126,8 @@ def _check_space(findings: _Findings, space: Space, recipe: Recipe | None, quest
         findings.lines += _refused(space, recipe, limits)
     shape = question.image or (recipe.shape if recipe else (3, LARGEST_AUTO_SIZE, LARGEST_AUTO_SIZE))
     classes = question.classes or (len(recipe.classes) if recipe else 10)
-    point = space.fixed() | (space.first_points[0] if space.first_points else {}) | dict(question.point)
-    hyperparameters = findings.attempt(lambda: parse(space.family, point))
+    point = space.completed(_start(space, question.point) | dict(question.point))
+    hyperparameters = findings.attempt(lambda: space.parse(point))
     if hyperparameters is None:
         return
     table = findings.attempt(lambda: layer_table(hyperparameters.layers(classes), shape))
@@ -143,6 +144,12 @@ def _refused(space: Space, recipe: Recipe, limits: Limits) -> list[str]:
     count, reason = feasibility.infeasible(space, recipe, limits)
     often = f", most often because {reason}" if reason else ""
     return [f"of {feasibility.SAMPLE} random points {count} would never be launched{often}"]
+
+
+def _start(space: Space, point: Mapping[str, Value]) -> dict[str, Value]:
+    """The first of the first points that is of the same family as `point`, where that says one."""
+    points = (first for first in space.first_points if FAMILY not in point or space.family_of(first) == point[FAMILY])
+    return next(points, {})
 
 
 def _row(name: str, output: tuple[int, ...], parameters: int) -> str:

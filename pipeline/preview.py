@@ -18,7 +18,7 @@ from pipeline.errors import MissingFile
 from pipeline.params import Params
 from pipeline.report.samples import samples
 from pipeline.search import space as spaces
-from pipeline.training.hyperparameters import Value, parse
+from pipeline.training.hyperparameters import Value
 
 Origin = Literal["space", "copies"]  # of the strengths: the middle of the space's ranges, or preprocess.augment
 
@@ -46,7 +46,7 @@ def _strengths(params: Params, origin: Origin, point: Mapping[str, Value]) -> Au
     else:
         copied = params.preprocess.augment.model_dump(exclude={"copies"})
         known = {f"augment.{name}": value for name, value in copied.items()}
-    return parse(space.family, {**known, **point}).augment
+    return space.parse({**known, **point}).augment
 
 
 def _written_by(stage: str, path: Path) -> bytes:

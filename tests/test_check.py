@@ -27,10 +27,10 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def checked(root: Path, ingest: str) -> tuple[list[str], list[str]]:
+def checked(root: Path, ingest: str, point: tuple[str, ...] = (), space: Path = SPACE) -> tuple[list[str], list[str]]:
     """Lines and problems of a check with this `ingest`."""
-    (root / "params.yaml").write_text(f"ingest: {ingest}\nsearch: {{space: {SPACE}}}\n")
-    lines, problems = check_all(root, question([], None, None))
+    (root / "params.yaml").write_text(f"ingest: {ingest}\nsearch: {{space: {space}}}\n")
+    lines, problems = check_all(root, question(point, None, None))
     return lines, [str(problem) for problem in problems]
 
 
@@ -57,3 +57,12 @@ def test_a_hostile_archive_is_found_before_any_work(project: Path) -> None:
     write_zip(project / "pets.zip", {"../cat/0.png": b""})
     _, problems = checked(project, "{source: archive, path: pets.zip}")
     assert [problem[:4] for problem in problems] == ["E901"]
+
+
+@pytest.mark.parametrize(("family", "layer", "other"), [("cnn", "max pool 1", "skip 1"), ("resnet", "skip 1", "max pool 1")])
+def test_the_layers_shown_are_those_of_the_family_asked_for(project: Path, family: str, layer: str, other: str) -> None:
+    lines, problems = checked(project, "{source: digits}", (f"family={family}",), SPACE.with_name("families.yaml"))
+    assert problems == []
+    assert f"space: {SPACE.with_name('families.yaml')}, families cnn, resnet, 30 hyperparameters" in lines
+    layers = [line.strip() for line in lines]
+    assert any(line.startswith(layer) for line in layers) and not any(line.startswith(other) for line in layers)

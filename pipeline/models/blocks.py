@@ -49,16 +49,16 @@ class _ChannelMean(nn.Module):
 
 
 class _Residual(nn.Module):
-    """body(x) + x, where x passes a strided 1×1 convolution of a centred crop if the shapes differ."""
+    """body(x) + x, where the middle of x passes the projection if the shapes differ."""
 
     def __init__(self, skip: Skip, shape: Shape) -> None:
         super().__init__()
-        after = skip.output(shape)
         self.body = _sequence(skip.layers, shape)
         self.project: nn.Module | None = None
-        if after != shape:
-            self.project = nn.Conv2d(shape[0], after[0], 1, skip.stride, bias=False)
-            self.rows, self.columns = (_centre(side, out, skip.stride) for side, out in zip(shape[1:], after[1:], strict=True))
+        if projection := skip.projection(shape):
+            centre = skip.centre(shape)
+            self.project = _sequence(projection, centre)
+            self.rows, self.columns = map(_middle, shape[1:], centre[1:])
 
     def forward(self, images: torch.Tensor) -> torch.Tensor:
         straight = images if self.project is None else self.project(images[:, :, self.rows, self.columns])
@@ -66,11 +66,10 @@ class _Residual(nn.Module):
         return result
 
 
-def _centre(side: int, out: int, stride: int) -> slice:
-    """The middle pixels that a 1×1 convolution of `stride` turns into `out` pixels."""
-    extent = (out - 1) * stride + 1
-    start = (side - extent) // 2
-    return slice(start, start + extent)
+def _middle(side: int, part: int) -> slice:
+    """The `part` pixels in the middle of a side."""
+    start = (side - part) // 2
+    return slice(start, start + part)
 
 
 def _sequence(layers: Sequence[Layer], shape: Shape) -> nn.Sequential:

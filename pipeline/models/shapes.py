@@ -214,10 +214,12 @@ class Dense(Layer):
 class Skip(Layer):
     """Adds its input to the output of `layers`, which work on (C, H, W); He et al., arXiv:1512.03385.
 
-    Where they change the shape, the input passes a 1×1 convolution without bias at the pixels on which they are centred.
+    Where they change the shape, the input passes a 1×1 convolution without bias at the pixels on which they are centred, and
+    batch normalization if it is `normalized`.
     """
 
     layers: tuple[Layer, ...]
+    normalized: bool = False
     name = "skip"
 
     @property
@@ -230,14 +232,25 @@ class Skip(Layer):
             shape = layer.output(shape)
         return shape
 
-    def projection_parameters(self, shape: Shape) -> int:
-        """Weights of the 1×1 convolution; 0 where the input is added as it is."""
+    def projection(self, shape: Shape) -> tuple[Layer, ...]:
+        """What the centre of the input passes; nothing where it is added as it is."""
         after = self.output(shape)
-        return shape[0] * after[0] if after != shape else 0
+        if after == shape:
+            return ()
+        convolution = Conv(after[0], 1, self.stride, bias=False)
+        return (convolution, BatchNorm()) if self.normalized else (convolution,)
+
+    def projection_parameters(self, shape: Shape) -> int:
+        """Trainable parameters of the projection."""
+        return sum(layer.parameters(before) for layer, before in _walk(self.projection(shape), self.centre(shape)))
 
     def projection_multiply_adds(self, shape: Shape) -> int:
-        """Multiply-adds of the 1×1 convolution."""
-        return self.projection_parameters(shape) * math.prod(self.output(shape)[1:])
+        """Multiply-adds of the projection."""
+        return sum(layer.multiply_adds(before) for layer, before in _walk(self.projection(shape), self.centre(shape)))
+
+    def centre(self, shape: Shape) -> Shape:
+        """The middle of the input, which a 1×1 convolution of the same stride turns into pixels of the output."""
+        return (shape[0], *((side - 1) * self.stride + 1 for side in self.output(shape)[1:]))
 
     def parameters(self, shape: Shape) -> int:
         return self.projection_parameters(shape) + sum(layer.parameters(before) for layer, before in _walk(self.layers, shape))
@@ -248,7 +261,9 @@ class Skip(Layer):
 
     def kept(self, shape: Shape) -> Kept:
         """Of its own input and output; what the layers inside keep is theirs."""
-        return Kept(input=bool(self.projection_parameters(shape)) or self.layers[0].kept(shape).input, output=False)
+        projection = self.projection(shape)
+        normalized = VALUE_BYTES * math.prod(self.output(shape)) if len(projection) > 1 else 0  # the input of batch norm
+        return Kept(input=bool(projection) or self.layers[0].kept(shape).input, output=False, beside=normalized)
 
 
 @dataclass(frozen=True)

@@ -34,7 +34,7 @@ def requirements(name: str, domains: Mapping[str, Domain]) -> dict[str, tuple[Va
 
 
 def problems(domains: Mapping[str, Domain], known: Collection[str], file: YamlFile) -> list[ConvoyError]:
-    """Every condition that can never hold; `known` are the legal names, `domains` the readable entries of `file`."""
+    """Every condition that can never hold; `known`: the legal names, `domains`: the family and the readable entries of `file`."""
     found = [error for name in domains for error in _parent_problems(name, domains, known, file)]
     if found:
         return found
@@ -51,7 +51,7 @@ def _parent_problems(name: str, domains: Mapping[str, Domain], known: Collection
         if parent not in known:
             remedy = did_you_mean(parent, known)
             yield UnknownHyperparameter(parent, where=where, why="no hyperparameter has this name", remedy=remedy)
-        elif parent not in file.data["hyperparameters"]:
+        elif parent not in domains and parent not in file.data["hyperparameters"]:
             why = f"its condition {parent} is not in this space"
             yield UnreachableCondition(name, where=where, why=why, remedy=f"add {parent} or drop the condition")
         elif not wanted:

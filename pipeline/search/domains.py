@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Annotated, Literal, cast
 
@@ -136,6 +136,11 @@ class Choices(Domain):
 
     type: Literal["categorical"]
     choices: Values
+
+    @classmethod
+    def of(cls, choices: Iterable[Value]) -> Choices:
+        """These choices, not from a file."""
+        return cls.model_validate({"type": "categorical", "choices": list(choices)})
 
     def fault(self) -> tuple[str, str] | None:
         if not self.choices:

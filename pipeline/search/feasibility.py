@@ -13,7 +13,7 @@ from pipeline.models.memory import training_bytes
 from pipeline.models.shapes import Shape, layer_table
 from pipeline.search.settings import Limits
 from pipeline.search.space import Space
-from pipeline.training.hyperparameters import Hyperparameters, TrainHyperparameters, parse
+from pipeline.training.hyperparameters import Hyperparameters, TrainHyperparameters
 
 MEGABYTE = 10**6
 SAMPLE = 200  # random points of a space, enough to know a share to within 7 percent
@@ -61,7 +61,7 @@ def infeasible(space: Space, recipe: Recipe, limits: Limits, seed: int = 0) -> t
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=seed))
     for _ in range(SAMPLE):
-        point = parse(space.family, space.suggest(study.ask()))
+        point = space.parse(space.suggest(study.ask()))
         try:
             require(cost(point, recipe.shape, len(recipe.classes)), limits)
         except DoesNotFit as misfit:
@@ -72,5 +72,6 @@ def infeasible(space: Space, recipe: Recipe, limits: Limits, seed: int = 0) -> t
 
 
 def _copies(train: TrainHyperparameters) -> int:
-    """Of the parameters in memory: weights, gradients and what the optimizer remembers of each."""
-    return 4 if train.optimizer in ("adam", "adamw") else 3 if train.momentum else 2
+    """Of the parameters in memory: weights, gradients, what the optimizer remembers of each, and their average."""
+    remembered = 2 if train.optimizer in ("adam", "adamw") else 1 if train.momentum else 0
+    return 2 + remembered + bool(train.averaging)

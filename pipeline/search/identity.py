@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -28,11 +28,11 @@ def study_id(identity: Mapping[str, str]) -> str:
     return digest(dict(identity))[:16]
 
 
-def code_digest(package: Path, family: str) -> str:
-    """Digest of the syntax trees, without docstrings and comments, of the code that trains networks of `family`."""
+def code_digest(package: Path, *families: str) -> str:
+    """Digest of the syntax trees, without docstrings and comments, of the code that trains networks of these families."""
     files = [file for part in TRAINING_CODE for file in _modules(package / part)]
     named = {file.relative_to(package).as_posix(): file for file in files}
-    return digest({name: _meaning(file.read_text(encoding="utf-8")) for name, file in named.items() if _trains(name, family)})
+    return digest({name: _meaning(file.read_text(encoding="utf-8")) for name, file in named.items() if _trains(name, families)})
 
 
 def differences(one: Mapping[str, str], other: Mapping[str, str]) -> list[str]:
@@ -40,11 +40,11 @@ def differences(one: Mapping[str, str], other: Mapping[str, str]) -> list[str]:
     return sorted(key for key in one.keys() | other.keys() if one.get(key) != other.get(key))
 
 
-def _trains(name: str, family: str) -> bool:
-    """Whether a module, by its path in the package, has a part in training networks of `family`."""
+def _trains(name: str, families: Collection[str]) -> bool:
+    """Whether a module, by its path in the package, has a part in training networks of one of these families."""
     folder, _, module = name.rpartition("/")
     if folder == "models":
-        return module.removesuffix(".py") in {"__init__", family, *NOT_FAMILIES}
+        return module.removesuffix(".py") in {"__init__", *families, *NOT_FAMILIES}
     return name not in NOT_TRAINING
 
 

@@ -25,7 +25,7 @@ from pipeline.search.space import Space
 from pipeline.study import store
 from pipeline.study.records import ENDED, StudyRow, StudySnapshot, TrialRecord
 from pipeline.tracking.follow import Followed, follow
-from pipeline.training.hyperparameters import Value, parse
+from pipeline.training.hyperparameters import Value
 
 if TYPE_CHECKING:
     from pipeline.search.trial import TrialData
@@ -58,14 +58,14 @@ def new_study(params: SearchParams, space: Space, recipe: Recipe, facts: Mapping
         "space": identity.digest(space.canonical()),
         "metric": identity.digest(fixed["metric"]),
         "seed": identity.digest(fixed["seed"]),
-        "code": identity.code_digest(Path(pipeline.__file__).parent, space.family),
+        "code": identity.code_digest(Path(pipeline.__file__).parent, *space.families),
     }
     return StudyRow(identity.study_id(digests), time.time(), params.metric, digests, dict(facts), 0.0, False)
 
 
 def require_feasible(space: Space, recipe: Recipe, limits: Limits, hyperparameters: Mapping[str, Value]) -> None:
     """Raises DoesNotFit or OverLimit, by arithmetic alone, when the network is not to be trained on these images."""
-    feasibility.require(feasibility.cost(parse(space.family, hyperparameters), recipe.shape, len(recipe.classes)), limits)
+    feasibility.require(feasibility.cost(space.parse(hyperparameters), recipe.shape, len(recipe.classes)), limits)
 
 
 def search(params: SearchParams, space: Space, recipe: Recipe, setting: Setting) -> StudySnapshot:
@@ -140,7 +140,8 @@ def _train(
 
     def assign(trial: TrialRecord) -> Assignment:
         device: Literal["cpu", "cuda"] = "cuda" if share.gpus else "cpu"
-        return Assignment(trial.key, space.family, trial.hyperparameters, trial.seed, str(folder), share.threads, device)
+        family = space.family_of(trial.hyperparameters)
+        return Assignment(trial.key, family, trial.hyperparameters, trial.seed, str(folder), share.threads, device)
 
     with interruptible(conductor.stop, watched), local_ray(share, cpus, gpus, data.nbytes):
         train_all(conductor, assign, data, share, scratch=folder / "ray")

@@ -1,4 +1,4 @@
-"""A search space: which hyperparameters of which family are searched, from one YAML file that is checked as a whole."""
+"""A search space: which hyperparameters of which families are searched, from one YAML file that is checked as a whole."""
 
 from __future__ import annotations
 
@@ -12,10 +12,11 @@ from pydantic import Field
 
 from pipeline.config import Section, YamlFile, validate
 from pipeline.errors import BatchTooLarge, ConvoyError, ImageTooSmall, raise_all
-from pipeline.search import conditions, entries, space_checks
+from pipeline.search import conditions, entries, families, space_checks
 from pipeline.search.domains import Domain, Fixed
+from pipeline.search.families import FamilyNames
 from pipeline.training import hyperparameters
-from pipeline.training.hyperparameters import Value
+from pipeline.training.hyperparameters import FAMILY, Hyperparameters, Value
 
 _EPOCHS, _BATCH_SIZE = "train.epochs", "train.batch_size"
 
@@ -29,14 +30,14 @@ class Space:
     """
 
     path: Path
-    family: str
+    families: tuple[str, ...]  # sorted; `family` is among the domains, fixed when there is one
     smallest_image: int  # pixels a side
     domains: Mapping[str, Domain]
     first_points: tuple[dict[str, Value], ...]
     places: Mapping[str, str]
 
     def suggest(self, trial: optuna.Trial) -> dict[str, Value]:
-        """Hyperparameters by dotted name, fixed ones included, always with train.epochs.
+        """Hyperparameters by name, fixed ones included, always with family and train.epochs.
 
         Those whose condition does not hold are left out, so that the default of the family or the training holds.
         """
@@ -46,9 +47,21 @@ class Space:
                 values[name] = domain.suggest(trial, name)
         return {_EPOCHS: self._default(_EPOCHS)} | values
 
-    def fixed(self) -> dict[str, Value]:
-        """The hyperparameters that this space does not vary."""
-        return {name: domain.value for name, domain in self.domains.items() if isinstance(domain, Fixed) and not domain.when}
+    def family_of(self, values: Mapping[str, Value]) -> str:
+        """The family of these hyperparameters; where none is said, the first."""
+        return str(values.get(FAMILY, self.families[0]))
+
+    def parse(self, values: Mapping[str, Value]) -> Hyperparameters:
+        """The typed value of hyperparameters by dotted name; raises UnknownHyperparameter, WrongValue, or Problems."""
+        return hyperparameters.parse(self.family_of(values), values)
+
+    def completed(self, point: Mapping[str, Value]) -> dict[str, Value]:
+        """`point` and what this space fixes for it; what else is searched keeps the default of the family or the training."""
+        values = dict(point)
+        for name, domain in self.domains.items():
+            if isinstance(domain, Fixed) and domain.active(values):
+                values.setdefault(name, domain.value)
+        return values
 
     def middle(self, group: str) -> dict[str, Value]:
         """The middle of each range whose name begins with `group`; of choices the first, and what is fixed as it is."""
@@ -60,8 +73,7 @@ class Space:
 
     def canonical(self) -> dict[str, Any]:
         """What a study's results depend on, as JSON values: without comments, order, first points and the smallest image."""
-        domains = {name: domain.model_dump(mode="json") for name, domain in sorted(self.domains.items())}
-        return {"family": self.family, "hyperparameters": domains}
+        return {name: domain.model_dump(mode="json") for name, domain in sorted(self.domains.items())}
 
     def largest_batch(self) -> int:
         """The largest batch size that a trial may get, in images."""
@@ -82,11 +94,11 @@ class Space:
         return errors
 
     def _default(self, name: str) -> Value:
-        return hyperparameters.names(self.family)[name]
+        return hyperparameters.names(self.families[0])[name]
 
 
 class _Header(Section):
-    family: str
+    family: FamilyNames
     smallest_image: int = Field(ge=1)
     hyperparameters: dict[str, Any] = Field(min_length=1)
     first_points: list[dict[str, Any]] = Field(default_factory=list)
@@ -98,7 +110,11 @@ def load(path: Path) -> Space:
     header, problems = validate(_Header, file.data, file)
     domains, broken = entries.read(file)
     problems += broken
-    problems += _meaning(file, domains)
+    known, unknown = families.known(file)
+    problems += unknown
+    if known and not unknown and isinstance(file.data.get("hyperparameters"), dict):
+        problems += _meaning(file, domains, known)
+        domains = families.with_family(domains, known)
     if header is not None and not problems:
         problems += space_checks.bad_first_points(header.first_points, domains, file)
     raise_all(problems)
@@ -106,24 +122,22 @@ def load(path: Path) -> Space:
     return _space(header, domains, file)
 
 
-def _meaning(file: YamlFile, domains: Mapping[str, Domain]) -> list[ConvoyError]:
+def _meaning(file: YamlFile, domains: Mapping[str, Domain], known: families.Known) -> list[ConvoyError]:
     """Names, values and conditions that cannot be, also in a file whose form is wrong elsewhere."""
-    family = file.data.get("family")
-    if not isinstance(family, str) or not isinstance(file.data.get("hyperparameters"), dict):
-        return []
-    known, unknown_family = space_checks.known_names(family, file)
-    if unknown_family:
-        return unknown_family
+    legal = frozenset[str]({FAMILY}).union(*known.values())
     return [
-        *space_checks.unknown_names(family, known, file),
-        *space_checks.refused_values(family, domains, known, file),
-        *conditions.problems(domains, known, file),
+        *space_checks.unknown_names(known, file),
+        *space_checks.refused_values(domains, known, file),
+        *(
+            list(families.problems(domains, known, file))
+            or conditions.problems(families.with_family(domains, known), legal, file)
+        ),
     ]
 
 
 def _space(header: _Header, domains: Mapping[str, Domain], file: YamlFile) -> Space:
     points = tuple({name: domains[name].typed(value) for name, value in point.items()} for point in header.first_points)
-    places = {name: file.where(("hyperparameters", name)) for name in domains}
+    places = {name: file.where((name,) if name == FAMILY else ("hyperparameters", name)) for name in domains}
     places["smallest_image"] = file.where(("smallest_image",))
     in_order = {name: domains[name] for name in conditions.ordered(domains)}
     return Space(file.path, header.family, header.smallest_image, in_order, points, places)

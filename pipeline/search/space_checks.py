@@ -2,43 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from pipeline.config import YamlFile, did_you_mean
-from pipeline.errors import ConvoyError, Problems, UnknownHyperparameter, UnknownName, WrongValue
+from pipeline.errors import ConvoyError, Problems, UnknownHyperparameter, WrongValue
 from pipeline.search import conditions
 from pipeline.search.domains import Domain, Fixed
+from pipeline.search.families import Known, knowing
 from pipeline.training import hyperparameters
-from pipeline.training.hyperparameters import Value
+from pipeline.training.hyperparameters import FAMILY, Value
 
 Fault = tuple[str, str]  # why, remedy
 
 
-def known_names(family: str, file: YamlFile) -> tuple[frozenset[str], list[ConvoyError]]:
-    """Every hyperparameter that trials of `family` know; none, and the problem, when there is no such family."""
-    try:
-        return frozenset(hyperparameters.names(family)), []
-    except UnknownName as error:
-        return frozenset(), [_at(error, file.where(("family",)))]
-
-
-def unknown_names(family: str, known: frozenset[str], file: YamlFile) -> list[ConvoyError]:
-    """One problem for each entry of `file` whose name is not `known`."""
-    why = f"neither the family {family} nor the training knows it"
+def unknown_names(known: Known, file: YamlFile) -> list[ConvoyError]:
+    """One problem for each entry of `file` whose name no family knows."""
+    every = frozenset[str]().union(*known.values())
+    why = f"neither the {listed(known)} nor the training knows it"
     return [
-        UnknownHyperparameter(name, where=file.where(("hyperparameters", name)), why=why, remedy=did_you_mean(name, known))
+        UnknownHyperparameter(name, where=file.where(("hyperparameters", name)), why=why, remedy=did_you_mean(name, every))
         for name in file.data["hyperparameters"]
-        if isinstance(name, str) and name not in known
+        if isinstance(name, str) and name not in every
     ]
 
 
-def refused_values(family: str, domains: Mapping[str, Domain], known: frozenset[str], file: YamlFile) -> list[ConvoyError]:
-    """One problem for each bound, choice or fixed value that the family or the training refuses."""
-    edges = ((name, inside, value) for name in domains if name in known for inside, value in domains[name].edges())
+def listed(families: Collection[str]) -> str:
+    """ "family cnn", or "families cnn, resnet"."""
+    return f"{'family' if len(families) == 1 else 'families'} {', '.join(sorted(families))}"
+
+
+def refused_values(domains: Mapping[str, Domain], known: Known, file: YamlFile) -> list[ConvoyError]:
+    """One problem for each bound, choice or fixed value that a family for which it is searched, or the training, refuses."""
+    edges = ((name, inside, value) for name in domains for inside, value in domains[name].edges())
     return [
         _at(error, file.where(("hyperparameters", name, *inside)))
         for name, inside, value in edges
-        for error in _refusals(family, name, value)
+        for error in _refusals(_searching(name, domains[name], known), name, value)
     ]
 
 
@@ -53,13 +52,20 @@ def bad_first_points(points: Sequence[Mapping[str, Value]], domains: Mapping[str
     ]
 
 
-def _refusals(family: str, name: str, value: Value) -> Sequence[ConvoyError]:
-    try:
-        hyperparameters.parse(family, {name: value})
-    except Problems as several:
-        return several.errors
-    except ConvoyError as error:
-        return [error]
+def _searching(name: str, domain: Domain, known: Known) -> list[str]:
+    """The families for which a hyperparameter is searched."""
+    return [family for family in knowing(name, known) if family in domain.when.get(FAMILY, known)]
+
+
+def _refusals(families: Sequence[str], name: str, value: Value) -> Sequence[ConvoyError]:
+    """What the first family that refuses the value says."""
+    for family in families:
+        try:
+            hyperparameters.parse(family, {name: value})
+        except Problems as several:
+            return several.errors
+        except ConvoyError as error:
+            return [error]
     return []
 
 

@@ -54,7 +54,7 @@ def _shown(metrics: EpochMetrics, training: Training) -> dict[str, float]:
 
 
 def _write(folder: Path, training: Training, recipe: Recipe, best: dict[str, Any], curve: list[dict[str, float]]) -> None:
-    network = training.network.cpu().eval()
+    network = training.kept.cpu().eval()
     artifacts.write_bytes(folder / "program.pt2", program.export(network, recipe))
     artifacts.write_bytes(folder / "weights.pt", _weights(network))
     artifacts.write_json(folder / "model.json", _facts(training, recipe, best))

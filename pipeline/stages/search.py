@@ -18,7 +18,7 @@ from pipeline.search import leaderboard
 from pipeline.search.budget import Budget
 from pipeline.search.run import ENDED_BY, Setting, search
 from pipeline.search.settings import SearchParams
-from pipeline.search.space import load
+from pipeline.search.space import Space, load
 from pipeline.study.records import StudySnapshot
 
 
@@ -29,7 +29,7 @@ def run(params: SearchParams, *, state: Path, tracking_uri: str, commit: str) ->
     raise_all(space.check_data(recipe.counts["train"], recipe.image_size))
     setting = Setting(state, layout.PROCESSED, tracking_uri, _facts(params, recipe, commit))
     snapshot = search(params, space, recipe, setting)
-    _write(layout.SEARCH, snapshot, space.family)
+    _write(layout.SEARCH, snapshot, space)
 
 
 def _facts(params: SearchParams, recipe: Recipe, commit: str) -> dict[str, str]:
@@ -44,7 +44,7 @@ def _facts(params: SearchParams, recipe: Recipe, commit: str) -> dict[str, str]:
     }
 
 
-def _write(folder: Path, snapshot: StudySnapshot, family: str) -> None:
+def _write(folder: Path, snapshot: StudySnapshot, space: Space) -> None:
     tables: Mapping[str, pd.DataFrame] = {
         "leaderboard.csv": leaderboard.leaderboard(snapshot),
         "history.csv": leaderboard.history(snapshot),
@@ -52,17 +52,17 @@ def _write(folder: Path, snapshot: StudySnapshot, family: str) -> None:
     }
     for name, table in tables.items():
         artifacts.write_text(folder / name, table.to_csv(index=False, lineterminator="\n"))
-    artifacts.write_text(folder / "best.yaml", _yaml(_best(snapshot, family)))
+    artifacts.write_text(folder / "best.yaml", _yaml(_best(snapshot, space)))
     artifacts.write_json(folder / "summary.json", _summary(snapshot))
     picture = figures.search_history(*leaderboard.points(snapshot), snapshot.metric, snapshot.direction)
     artifacts.write_bytes(folder / "history.png", picture)
 
 
-def _best(snapshot: StudySnapshot, family: str) -> dict[str, object]:
+def _best(snapshot: StudySnapshot, space: Space) -> dict[str, object]:
     best = snapshot.best()
     assert best is not None, "a search without a finished trial raises"
     return {
-        "family": family,
+        "family": space.family_of(best.hyperparameters),
         "study_id": snapshot.study_id,
         "trial_key": best.key,
         "trial_number": best.number,

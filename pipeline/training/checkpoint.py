@@ -16,6 +16,7 @@ class Checkpoint:
     """State after the last epoch of `history`; the learning rate, order and noise of an epoch follow from its number."""
 
     network: dict[str, torch.Tensor]
+    average: dict[str, torch.Tensor] | None  # of the weights, where there is one
     optimizer: dict[str, Any]
     history: tuple[EpochMetrics, ...]
 
@@ -23,7 +24,7 @@ class Checkpoint:
         """The tensors and numbers, as torch.save writes them."""
         stream = io.BytesIO()
         history = [asdict(metrics) for metrics in self.history]
-        torch.save({"network": self.network, "optimizer": self.optimizer, "history": history}, stream)
+        torch.save({**vars(self), "history": history}, stream)
         return stream.getvalue()
 
     @classmethod
@@ -31,4 +32,4 @@ class Checkpoint:
         """What to_bytes wrote, on `device`; only tensors, numbers and plain containers are accepted."""
         state = torch.load(io.BytesIO(content), map_location=device, weights_only=True)
         history = tuple(EpochMetrics(**metrics) for metrics in state["history"])
-        return cls(state["network"], state["optimizer"], history)
+        return cls(state["network"], state["average"], state["optimizer"], history)

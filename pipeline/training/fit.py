@@ -17,6 +17,7 @@ from pipeline.data.preparation.recipe import Recipe
 from pipeline.data.preparation.standardize import Standardize
 from pipeline.data.seeds import generator
 from pipeline.models.blocks import build
+from pipeline.training.averaging import WeightAverage
 from pipeline.training.checkpoint import Checkpoint
 from pipeline.training.evaluation import evaluate, scores
 from pipeline.training.hyperparameters import Hyperparameters
@@ -63,14 +64,22 @@ class Training:
         with self._randomness("weights"):
             network = build(hyperparameters.layers(len(recipe.classes)), recipe.shape)
         self.network: torch.nn.Module = network.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        share = hyperparameters.train.averaging
+        self._average = WeightAverage(self.network, share) if share else None
         self.optimizer = optimizer(self.network, hyperparameters.train)
         self.history: list[EpochMetrics] = []
         if checkpoint is not None:
             self._restore(Checkpoint.from_bytes(checkpoint, self.device))
 
+    @property
+    def kept(self) -> torch.nn.Module:
+        """The network that is measured and handed out: the one trained, or the average of its weights."""
+        return self._average.network if self._average else self.network
+
     def checkpoint(self) -> bytes:
         """The state after the last finished epoch, for `checkpoint=` of a Training with the same other arguments."""
-        return Checkpoint(self.network.state_dict(), self.optimizer.state_dict(), tuple(self.history)).to_bytes()
+        average = self._average.network.state_dict() if self._average else None
+        return Checkpoint(self.network.state_dict(), average, self.optimizer.state_dict(), tuple(self.history)).to_bytes()
 
     def fit(self, train: Packed, val: Packed | None) -> Iterator[EpochMetrics]:
         """Train the epochs that are left of the plan and yield the metrics of each; without `val`, the train loss only.
@@ -99,6 +108,8 @@ class Training:
                 self._set_learning_rate(learning_rate(train, (epoch - 1) * len(order) + step - 1, train.epochs * len(order)))
                 chosen = rows.to(images.device)
                 losses.append(self._step(images[chosen], labels[chosen], changes))
+                if self._average:
+                    self._average.follow((epoch - 1) * len(order) + step)
                 if step > unread:
                     _require_finite(losses[step - 1 - unread].item(), epoch, step - unread)
         _require_finite(losses[-1].item(), epoch, len(order))
@@ -132,7 +143,7 @@ class Training:
 
     def _validate(self, epoch: int, images: torch.Tensor | Streamed, labels: torch.Tensor) -> dict[str, float | None]:
         """Metric name → value."""
-        found = evaluate(self.network, self.standardize, images, labels)
+        found = evaluate(self.kept, self.standardize, images, labels)
         _require_finite(found.loss, epoch, None)
         score = scores(found.confusion)
         return {
@@ -149,6 +160,8 @@ class Training:
 
     def _restore(self, checkpoint: Checkpoint) -> None:
         self.network.load_state_dict(checkpoint.network)
+        if self._average and checkpoint.average is not None:
+            self._average.network.load_state_dict(checkpoint.average)
         self.optimizer.load_state_dict(checkpoint.optimizer)
         self.history = list(checkpoint.history)
 

@@ -15,6 +15,7 @@ from pipeline.errors import ConvoyError, UnknownHyperparameter, WrongValue, rais
 from pipeline.models.shapes import Layer
 
 Value = bool | int | float | str
+FAMILY = "family"  # the name of the family among the hyperparameters of a trial
 
 
 class TrainHyperparameters(Section):
@@ -26,8 +27,10 @@ class TrainHyperparameters(Section):
     optimizer: Literal["sgd", "adam", "adamw"] = "adam"
     momentum: float = Field(0.9, ge=0.0, lt=1.0)  # of sgd
     weight_decay: float = Field(0.0, ge=0.0, le=1.0)
-    schedule: Literal["constant", "cosine"] = "constant"  # cosine: a short linear warm-up, then down to zero
+    decayed: Literal["weights", "all"] = "weights"  # weights: neither biases nor the scales and shifts of normalization
+    schedule: Literal["constant", "cosine", "one_cycle"] = "constant"  # see optimizer.py
     label_smoothing: float = Field(0.0, ge=0.0, le=0.5)
+    averaging: float = Field(0.0, ge=0.0, le=1.0)  # share of the steps so far over which weights are averaged; 0: the last ones
 
 
 @dataclass(frozen=True)
@@ -58,13 +61,13 @@ def names(family: str) -> dict[str, Value]:
 
 
 def parse(family: str, flat: Mapping[str, Value]) -> Hyperparameters:
-    """The typed value of dotted names, defaults for those left out.
+    """The typed value of dotted names, defaults for those left out; `family` may be among the names.
 
     Raises UnknownName for the family, UnknownHyperparameter, WrongValue, or Problems holding several of these.
     """
     sections = {"model": models.family(family).Hyperparameters, "train": TrainHyperparameters, "augment": Augmentation}
     known = [f"{group}.{name}" for group, section in sections.items() for name in section.model_fields]
-    problems: list[ConvoyError] = [_unknown(name, family, known) for name in flat if name not in known]
+    problems: list[ConvoyError] = [_unknown(name, family, known) for name in flat if name not in (*known, FAMILY)]
     parsed: dict[str, Any] = {}
     for group, section in sections.items():
         values = {name.partition(".")[2]: value for name, value in flat.items() if name in known and name.startswith(f"{group}.")}

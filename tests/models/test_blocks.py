@@ -36,7 +36,7 @@ def test_a_projection_sees_the_pixels_on_which_the_kernel_is_centred(conv: Conv,
     network = build([Skip((conv,))], (1, 8, 8))
     for parameter in _first(network).body.parameters():
         torch.nn.init.zeros_(parameter)
-    torch.nn.init.ones_(_first(network).project.weight)
+    torch.nn.init.ones_(_first(network).project[0].weight)
     images = torch.rand(1, 1, 8, 8)
     assert torch.equal(network(images), images[:, :, pixels, pixels])
 

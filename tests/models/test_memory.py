@@ -27,7 +27,6 @@ from pipeline.models.shapes import (
     layer_table,
 )
 from pipeline.search.space import Space, load
-from pipeline.training.hyperparameters import parse
 from pipeline.training.loss import cross_entropy
 
 SHIPPED = sorted((Path(__file__).parents[2] / "search_spaces").glob("*.yaml"))
@@ -62,6 +61,13 @@ STACKS: dict[str, tuple[Layer, ...]] = {
     "padding is a copy": (Conv(8, 4), Activation("relu"), *HEAD),
     "dropout keeps its mask": (Flatten(), Dense(64), Activation("relu"), Dropout(0.5), Dense(10)),
     "skip": (Conv(8, 3), Activation("relu"), Skip((Conv(8, 3, bias=False), BatchNorm())), Activation("relu"), *HEAD),
+    "skip with a normalized projection": (
+        Conv(8, 3),
+        Activation("relu"),
+        Skip((Conv(16, 3, stride=2, bias=False), BatchNorm()), normalized=True),
+        Activation("relu"),
+        *HEAD,
+    ),
     "skip with a projection": (Skip((Conv(8, 3, stride=2),)), Activation("gelu"), Skip((Pool("average", 2),)), *HEAD),
 }
 
@@ -90,7 +96,7 @@ def random_networks(space: Space, count: int) -> list[tuple[tuple[Layer, ...], S
     fit: list[tuple[tuple[Layer, ...], Shape]] = []
     shape = (3, 16, 16)
     for _ in range(count):
-        layers = parse(space.family, space.suggest(study.ask())).layers(10)
+        layers = space.parse(space.suggest(study.ask())).layers(10)
         try:
             layer_table(layers, shape)
         except DoesNotFit:

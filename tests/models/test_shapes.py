@@ -47,6 +47,8 @@ STACKS: dict[str, tuple[Layer, ...]] = {
     "skip, stride two": (Skip((Conv(4, 3, stride=2),)), Skip((Conv(4, 5, stride=2),)), *HEAD),
     "skip, valid": (Skip((Conv(4, 3, padding="valid"),)), *HEAD),
     "skip, valid, stride two": (Skip((Conv(4, 3, stride=2, padding="valid"),)), *HEAD),
+    "skip, normalized, stride two": (Skip((Conv(4, 3, stride=2, bias=False), BatchNorm()), normalized=True), *HEAD),
+    "skip, normalized, same shape": (Conv(4, 3), Skip((Conv(4, 3),), normalized=True), *HEAD),
     "skip over two": (Skip((Conv(4, 3), Activation("relu"), Conv(4, 3, stride=2, bias=False), BatchNorm())), *HEAD),
     "skip over a pooling": (Skip((Conv(4, 3), Pool("max", 2))), *HEAD),
     "skip in a skip": (Skip((Conv(4, 3), Skip((Conv(6, 3, stride=2),)))), *HEAD),

@@ -87,6 +87,14 @@ def test_each_family_has_its_own_digest_and_a_new_one_leaves_the_others_alone(pa
     assert identity.code_digest(package, "cnn") == before != identity.code_digest(package, "resnet")
 
 
+def test_a_space_of_several_families_covers_the_code_of_each(package: Path) -> None:
+    for family in ("cnn", "resnet"):
+        before = identity.code_digest(package, "cnn", "resnet")
+        (package / f"models/{family}.py").write_text("DEPTH = 18")
+        assert identity.code_digest(package, "cnn", "resnet") != before
+    assert identity.code_digest(package, "resnet", "cnn") == identity.code_digest(package, "cnn", "resnet")
+
+
 @pytest.mark.parametrize("name", ["data/images/decode.py", *identity.NOT_TRAINING])
 def test_other_code_does_not_matter(package: Path, name: str) -> None:
     before = identity.code_digest(package, "cnn")

@@ -11,7 +11,7 @@ from pipeline.errors import MESSAGE_LIMIT, BatchTooLarge, ConvoyError, ImageTooS
 from pipeline.models.shapes import LayerRow, layer_table
 from pipeline.search.samplers import sampler
 from pipeline.search.space import Space, load
-from pipeline.training.hyperparameters import Value, parse
+from pipeline.training.hyperparameters import Value
 
 SPACES = Path(__file__).parent / "spaces"
 VALID = sorted((SPACES / "valid").glob("*.yaml"))
@@ -71,7 +71,7 @@ def test_every_suggestion_is_complete_and_legal_with_parents_before_children(pat
     asked = study()
     for _ in range(50):
         flat = space.suggest(asked.ask())
-        parse(space.family, flat)
+        space.parse(flat)
         assert "train.epochs" in flat
         positions = {name: index for index, name in enumerate(flat)}
         for name, domain in space.domains.items():
@@ -141,7 +141,11 @@ def test_several_conditions_must_all_hold() -> None:
 
 def test_a_space_of_fixed_values_asks_the_sampler_nothing() -> None:
     trial = study().ask()
-    assert load(SPACES / "valid" / "only_fixed.yaml").suggest(trial) == {"train.epochs": 3, "model.skip": True}
+    assert load(SPACES / "valid" / "only_fixed.yaml").suggest(trial) == {
+        "family": "cnn",
+        "train.epochs": 3,
+        "model.skip": True,
+    }
     assert trial.params == {}
 
 
@@ -202,14 +206,14 @@ def test_the_first_points_of_our_spaces_name_all_that_is_searched_and_fit_the_sm
         asked = study()
         asked.enqueue_trial(point)
         trial = asked.ask()
-        layers = parse(space.family, space.suggest(trial)).layers(num_classes=10)
+        layers = space.parse(space.suggest(trial)).layers(num_classes=10)
         layer_table(layers, (1, space.smallest_image, space.smallest_image))
         assert trial.params == point
 
 
 def test_the_textbook_space_gives_the_textbook_network() -> None:
     space = load(SEARCH_SPACES / "textbook.yaml")
-    layers = parse(space.family, suggested(space, space.first_points[0])).layers(num_classes=10)
+    layers = space.parse(suggested(space, space.first_points[0])).layers(num_classes=10)
     table = layer_table(layers, (3, 64, 64))
     assert sum(row.parameters for row in table) == 1_626_442
     assert [(row.output, row.parameters) for row in table if not _plain(row)] == [

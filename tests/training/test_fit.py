@@ -12,12 +12,14 @@ import torch
 
 from pipeline.data.batches import batches
 from pipeline.errors import DoesNotFit
+from pipeline.training.evaluation import evaluate
 from pipeline.training.fit import Diverged, Training
 from pipeline.training.hyperparameters import Value, parse
 from tests.training.samples import digits, noise, only
 
 SMALL: dict[str, Value] = {"model.num_conv_layers": 1, "model.filters": 4, "model.dense_units": 8, "train.batch_size": 16}
 RICH: dict[str, Value] = {"model.dropout": 0.3, "model.normalization": "batch", "model.skip": True, "train.schedule": "cosine"}
+AVERAGED: dict[str, Value] = {**RICH, "train.averaging": 0.2, "train.schedule": "one_cycle"}
 AUGMENTED: dict[str, Value] = {
     "train.label_smoothing": 0.1,
     "augment.flip": 0.5,
@@ -29,7 +31,9 @@ MIXED: dict[str, Value] = {"augment.mixup": 0.4, "augment.cutmix": 1.0, "augment
 
 
 def _weights(training: Training) -> dict[str, bytes]:
-    return {name: tensor.detach().numpy().tobytes() for name, tensor in training.network.state_dict().items()}
+    """Of the network that is trained, and of the one that is kept."""
+    networks = (training.network.state_dict(), training.kept.state_dict())
+    return {f"{place} {name}": each.numpy().tobytes() for place, state in enumerate(networks) for name, each in state.items()}
 
 
 def _curve(training: Training) -> list[dict[str, float]]:
@@ -38,7 +42,9 @@ def _curve(training: Training) -> list[dict[str, float]]:
 
 @pytest.mark.parametrize("optimizer", ["sgd", "adam", "adamw"])
 @pytest.mark.parametrize(
-    "extra", [{}, RICH, {**RICH, **AUGMENTED}, {**AUGMENTED, **MIXED}], ids=["plain", "rich", "augmented", "mixed"]
+    "extra",
+    [{}, RICH, AVERAGED, {**RICH, **AUGMENTED}, {**AUGMENTED, **MIXED}],
+    ids=["plain", "rich", "averaged", "augmented", "mixed"],
 )
 def test_a_resumed_training_ends_bit_identical_to_an_unbroken_one(optimizer: str, extra: dict[str, Value]) -> None:
     train, recipe = noise(41)
@@ -96,6 +102,17 @@ def test_class_weights_of_the_recipe_weigh_the_training_loss_alone(classes: int,
     assert first[1.0].train_loss == pytest.approx(first[None].train_loss)
     assert first[2.0].train_loss == pytest.approx(2 * first[None].train_loss)
     assert first[2.0].val_loss == pytest.approx(first[None].val_loss)
+
+
+def test_what_is_measured_and_kept_is_the_average_of_the_weights() -> None:
+    train, recipe = noise(64)
+    flat: dict[str, Value] = {**SMALL, "model.normalization": "batch", "train.epochs": 2, "train.learning_rate": 0.05}
+    plain, averaged = (Training(parse("cnn", {**flat, **extra}), recipe, seed=0) for extra in ({}, {"train.averaging": 0.5}))
+    ours, theirs = list(averaged.fit(train, train)), list(plain.fit(train, train))
+    assert [metrics.train_loss for metrics in ours] == [metrics.train_loss for metrics in theirs]
+    assert plain.kept is plain.network and averaged.kept is not averaged.network
+    kept = evaluate(averaged.kept, averaged.standardize, torch.from_numpy(train.images.copy()), torch.tensor(train.labels))
+    assert ours[-1].val_loss == kept.loss != theirs[-1].val_loss
 
 
 def test_mixing_still_learns() -> None:

@@ -28,6 +28,10 @@ def test_flat_names_are_read_back() -> None:
     assert parse("cnn", flat).flat() == flat
 
 
+def test_the_family_may_be_among_the_names_as_a_trial_has_it() -> None:
+    assert parse("cnn", {"family": "cnn", "train.epochs": 3}) == parse("cnn", {"train.epochs": 3})
+
+
 def test_the_names_used_outside_exist() -> None:
     expected = {"model.num_conv_layers", "model.num_dense_layers", "train.epochs", "train.batch_size", "train.learning_rate"}
     assert expected <= set(names("cnn"))

@@ -61,11 +61,11 @@ def flip_and_crop(images: torch.Tensor, strengths: Augmentation, generator: torc
 
     `strengths` are resolved. Each pixel is read from its place in one gathering, whatever of the three is asked for.
     """
-    flip = float(strengths.flip)
-    if not strengths.crop and not strengths.vertical_flip:
+    flip, crop = float(strengths.flip), float(strengths.crop)
+    if not crop and not strengths.vertical_flip:
         return torch.where(happens(images, flip, generator).view(-1, 1, 1, 1), images.flip(-1), images)
-    columns = _sources(images, flip, strengths.crop, generator)
-    rows = _sources(images, strengths.vertical_flip, strengths.crop, generator)
+    columns = _sources(images, flip, crop, generator)
+    rows = _sources(images, strengths.vertical_flip, crop, generator)
     side = images.shape[-1]
     places = (rows.unsqueeze(2) * side + columns.unsqueeze(1)).view(len(images), 1, -1)
     return images.flatten(2).gather(2, places.expand(-1, images.shape[1], -1)).view(images.shape)

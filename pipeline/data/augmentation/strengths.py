@@ -11,16 +11,26 @@ from pipeline.config import Section
 if TYPE_CHECKING:
     from pipeline.data.sources.source import Kind
 
-_FLIPS_BY_KIND = {"photos": 0.5, "glyphs": 0.0, "unknown": 0.0}  # a mirrored letter is another letter or none
+# What `auto` means. A mirrored letter is another letter or none; a photo shows the same thing a little to the side, and the
+# eighth of a side, 4 of 32 pixels, is the usual crop (arXiv:1512.03385, section 4.2).
+_BY_KIND: dict[Kind, dict[str, float]] = {
+    "photos": {"flip": 0.5, "crop": 0.125},
+    "glyphs": {"flip": 0.0, "crop": 0.0},
+    "unknown": {"flip": 0.0, "crop": 0.0},
+}
 
 
-def _flip(value: object) -> object:
-    if value == "auto" or (isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= 1):
-        return value
-    raise ValueError("should be auto or a probability from 0 to 1")
+def _auto_or(highest: float, what: str) -> PlainValidator:
+    def accept(value: object) -> object:
+        if value == "auto" or (isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value <= highest):
+            return value
+        raise ValueError(f"should be auto or {what} from 0 to {highest:g}")
+
+    return PlainValidator(accept)
 
 
-Flip = Annotated[Literal["auto"] | float, PlainValidator(_flip)]
+Flip = Annotated[Literal["auto"] | float, _auto_or(1.0, "a probability")]
+Crop = Annotated[Literal["auto"] | float, _auto_or(0.5, "a share")]
 
 
 class Augmentation(Section):
@@ -36,7 +46,7 @@ class Augmentation(Section):
     scale: float = Field(default=0.0, ge=0.0, le=0.5)  # largest relative zoom, in or out
     shift: float = Field(default=0.0, ge=0.0, le=0.5)  # largest move, as a share of the side
     shear_degrees: float = Field(default=0.0, ge=0.0, le=45.0)  # largest angle by which upright lines lean
-    crop: float = Field(default=0.0, ge=0.0, le=0.5)  # largest share of the side cut at one edge: a move by whole pixels
+    crop: Crop = 0.0  # largest share of the side cut at one edge, a move by whole pixels; auto: 0.125 for photos, else none
     brightness: float = Field(default=0.0, ge=0.0, le=1.0)  # largest relative change of all values
     contrast: float = Field(default=0.0, ge=0.0, le=1.0)  # largest relative change of the distance to the image's mean grey
     saturation: float = Field(default=0.0, ge=0.0, le=1.0)  # largest relative change of the distance to grey; three channels
@@ -55,5 +65,5 @@ class Augmentation(Section):
         return bool(self.mixup or self.cutmix)
 
     def resolved(self, kind: Kind) -> Augmentation:
-        """With a number for `flip: auto`, by what the pictures show."""
-        return self.model_copy(update={"flip": _FLIPS_BY_KIND[kind]}) if self.flip == "auto" else self
+        """With numbers for what is `auto`, by what the pictures show."""
+        return self.model_copy(update={name: value for name, value in _BY_KIND[kind].items() if getattr(self, name) == "auto"})

@@ -19,6 +19,12 @@ def test_auto_flips_photos_alone(kind: Kind, probability: float) -> None:
     assert Augmentation(flip=0.25).resolved(kind).flip == 0.25
 
 
+@pytest.mark.parametrize(("kind", "share"), [("photos", 0.125), ("glyphs", 0.0), ("unknown", 0.0)])
+def test_auto_crops_photos_alone(kind: Kind, share: float) -> None:
+    assert Augmentation(crop="auto").resolved(kind) == Augmentation(crop=share)
+    assert Augmentation(crop=0.25).resolved(kind).crop == 0.25
+
+
 @pytest.mark.parametrize("value", ["auto", 0, 0.0, 0.5, 1, 1.0])
 def test_a_flip_is_auto_or_a_probability(value: object) -> None:
     assert Augmentation.model_validate({"flip": value}).flip == value
@@ -29,6 +35,12 @@ def test_any_other_flip_is_refused_in_one_message(value: object) -> None:
     with pytest.raises(ValidationError, match="auto or a probability") as refusal:
         Augmentation.model_validate({"flip": value})
     assert [problem["loc"] for problem in refusal.value.errors()] == [("flip",)]
+
+
+@pytest.mark.parametrize("value", ["Auto", 0.6, -0.1, True])
+def test_a_crop_is_auto_or_a_share_of_at_most_a_half(value: object) -> None:
+    with pytest.raises(ValidationError, match=r"auto or a share from 0 to 0\.5"):
+        Augmentation.model_validate({"crop": value})
 
 
 @pytest.mark.parametrize("name", sorted(set(Augmentation.model_fields) - {"flip", "policy", "policy_strength"}))
