@@ -25,6 +25,8 @@ LAYERS = [
     ["pipeline.tracking"],
     ["pipeline.study"],
     ["pipeline.report", "pipeline.measurement", "pipeline.predict"],
+    ["pipeline.bootstrap"],
+    ["pipeline.outcomes"],
     ["pipeline.artifacts"],
     ["pipeline.training"],
     ["pipeline.data", "pipeline.models"],
@@ -50,6 +52,7 @@ WRITING = {"write_text", "write_bytes"}
 TORCH_FREE = [
     "pipeline.__main__",
     "pipeline.artifacts",
+    "pipeline.bootstrap",
     "pipeline.data.catalog.table",
     "pipeline.data.preparation.packed",
     "pipeline.data.preparation.recipe",

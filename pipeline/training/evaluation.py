@@ -1,4 +1,4 @@
-"""A network measured on labelled images: loss, probabilities, confusion matrix, and the scores that follow from it."""
+"""A network measured on labelled images: loss, probabilities, confusion matrix."""
 
 from __future__ import annotations
 
@@ -27,19 +27,6 @@ class Evaluation:
     confusion: npt.NDArray[np.int64]
 
 
-@dataclass(frozen=True, eq=False)
-class Scores:
-    """Shares 0–1; precision, recall, f1: one for each class, 0 where it is undefined; the macro values are their plain means."""
-
-    accuracy: float
-    precision: npt.NDArray[np.float64]
-    recall: npt.NDArray[np.float64]
-    f1: npt.NDArray[np.float64]
-    precision_macro: float
-    recall_macro: float
-    f1_macro: float
-
-
 def evaluate(
     network: nn.Module,
     standardize: nn.Module,
@@ -63,26 +50,6 @@ def evaluate(
         )
 
 
-def scores(confusion: npt.NDArray[np.int64]) -> Scores:
-    """Accuracy, and precision, recall and F1 by class, from a confusion matrix (true × predicted)."""
-    hits = confusion.diagonal().astype(np.float64)
-    actual, predicted = confusion.sum(1), confusion.sum(0)
-    precision, recall, f1 = _share(hits, predicted), _share(hits, actual), _share(2 * hits, actual + predicted)
-    return Scores(
-        accuracy=float(hits.sum() / max(1, confusion.sum())),
-        precision=precision,
-        recall=recall,
-        f1=f1,
-        precision_macro=float(precision.mean()),
-        recall_macro=float(recall.mean()),
-        f1_macro=float(f1.mean()),
-    )
-
-
 def _confusion(labels: torch.Tensor, found: torch.Tensor) -> torch.Tensor:
     classes = found.shape[1]
     return torch.bincount(labels * classes + found.argmax(1), minlength=classes**2).view(classes, classes)
-
-
-def _share(part: npt.NDArray[np.float64], whole: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
-    return np.divide(part, whole, out=np.zeros_like(part), where=whole > 0)

@@ -19,11 +19,12 @@ from pipeline.data.seeds import generator
 from pipeline.models.blocks import build
 from pipeline.training.averaging import WeightAverage
 from pipeline.training.checkpoint import Checkpoint
-from pipeline.training.evaluation import evaluate, scores
+from pipeline.training.evaluation import evaluate
 from pipeline.training.hyperparameters import Hyperparameters
 from pipeline.training.loss import cross_entropy, mixed_cross_entropy
 from pipeline.training.metrics import METRICS, EpochMetrics
 from pipeline.training.optimizer import learning_rate, optimizer
+from pipeline.training.scores import scores
 from pipeline.training.tensors import Streamed, tensors
 
 _NOTHING_MEASURED: dict[str, float | None] = dict.fromkeys(METRICS[1:])

@@ -1,4 +1,4 @@
-"""Loss, confusion matrix and scores equal those of scikit-learn."""
+"""Loss and confusion matrix equal those of scikit-learn."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from sklearn import metrics  # type: ignore[import-untyped]
 from torch import nn
 
 from pipeline.data.preparation.standardize import Standardize
-from pipeline.training.evaluation import evaluate, scores
+from pipeline.training.evaluation import evaluate
 
 
 class _Pixels(nn.Module):
@@ -24,21 +24,6 @@ class _Pixels(nn.Module):
 
 
 STANDARDIZE = Standardize([0.5], [0.1])
-
-
-@pytest.mark.parametrize("seed", range(20))
-@pytest.mark.parametrize("classes", [2, 3, 10])
-def test_scores_equal_scikit_learns(classes: int, seed: int) -> None:
-    numbers = np.random.default_rng(seed)
-    true = numbers.integers(0, classes, size=30)
-    found = numbers.integers(0, max(2, classes - seed % 3), size=30)  # some classes never predicted
-    labels = list(range(classes))
-    score = scores(metrics.confusion_matrix(true, found, labels=labels))
-    assert score.accuracy == pytest.approx(metrics.accuracy_score(true, found))
-    for average, expected in (("macro", ("precision_macro", "recall_macro", "f1_macro")), (None, ("precision", "recall", "f1"))):
-        theirs = metrics.precision_recall_fscore_support(true, found, labels=labels, average=average, zero_division=0)
-        for name, value in zip(expected, theirs, strict=False):
-            assert getattr(score, name) == pytest.approx(value)
 
 
 @pytest.mark.parametrize("classes", [2, 3, 10])
@@ -76,7 +61,3 @@ def test_the_network_is_left_in_evaluation_mode() -> None:
     network = _Pixels(3).train()
     evaluate(network, STANDARDIZE, torch.zeros(1, 1, 4, 4, dtype=torch.uint8), torch.zeros(1, dtype=torch.int64))
     assert not network.training
-
-
-def test_scores_of_nothing_are_zero() -> None:
-    assert scores(np.zeros((3, 3), np.int64)).accuracy == 0.0
