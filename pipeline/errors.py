@@ -18,7 +18,7 @@ ConvoyError
 │   ├── TrackingUnreachable E401 └── ModelNotFound E402
 ├── SearchFailed (exit 5)
 │   ├── TrialsFail E501         ├── NothingFits E502          ├── NoTrialFinished E503
-│   └── RefitDiverged E504
+│   ├── RefitDiverged E504      └── ReselectionFailed E505
 ├── StudyBusy E601 (exit 6)
 ├── IntegrityError (exit 7)
 │   ├── DigestMismatch E701     ├── StageOutOfDate E702       └── CertificateBroken E703
@@ -313,6 +313,12 @@ class RefitDiverged(SearchFailed):
     """The winner, trained on train + val, did not stay finite."""
 
     code = "E504"
+
+
+class ReselectionFailed(SearchFailed):
+    """No candidate of the search could be trained again with every new seed."""
+
+    code = "E505"
 
 
 class StudyBusy(ConvoyError):

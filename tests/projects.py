@@ -36,6 +36,39 @@ WINNER = {
         "train.batch_size": 16,
         "train.learning_rate": 0.02,
     },
+    "selection": {
+        "metric": "val_accuracy",
+        "chosen_trial": 3,
+        "search": {"trial": 5, "value": 1.0, "completed_trials": 7},
+        "reselection": {
+            "seeds": 2,
+            "images": 24,
+            "confidence": 0.95,
+            "value": 0.9375,
+            "low": 0.8542,
+            "high": 1.0,
+            "tied_with": [5],
+            "search_optimism": 0.125,
+            "choice_optimism": 0.0125,
+            "candidates": [
+                {
+                    "trial_number": number,
+                    "trial_key": f"abcdef01-{number:04d}",
+                    "parameters": 500,
+                    "search_value": search,
+                    "values": [value, value],
+                    "value": value,
+                    "low": value - 0.1,
+                    "high": 1.0,
+                    "behind_low": -0.05 if value < 0.9 else 0.0,
+                    "behind_high": 0.15 if value < 0.9 else 0.0,
+                    "tied": True,
+                }
+                for number, search, value in ((3, 0.96, 0.9375), (5, 1.0, 0.875))
+            ],
+            "left_out": [{"trial_number": 6, "why": "diverged with seed 1"}],
+        },
+    },
 }
 
 

@@ -40,8 +40,9 @@ def write_project(folder: Path, migrated_mlflow: Path, *, epochs: tuple[int, int
 
 
 def write_params(folder: Path, **search: Any) -> None:
-    """params.yaml (JSON is YAML) with this search section."""
-    (folder / "params.yaml").write_text(json.dumps({"search": {"space": "space.yaml", **search}}))
+    """params.yaml (JSON is YAML) with this search section; without a reselection unless it has one."""
+    defaults = {"space": "space.yaml", "reselect": {"candidates": 1}}
+    (folder / "params.yaml").write_text(json.dumps({"search": {**defaults, **search}}))
 
 
 def start(folder: Path, *command: str, **environment: str) -> subprocess.Popen[str]:

@@ -45,6 +45,7 @@ CHANGES = [
     ("params.yaml", ("val_share: 0.15", "val_share: 0.2"), "split"),
     ("params.yaml", ("copies: 0", "copies: 1"), "preprocess"),
     ("params.yaml", ("trials: 2", "trials: 3"), "search"),
+    ("params.yaml", ("candidates: 3", "candidates: 4"), "search"),
     ("params.yaml", ("experiment: convoy", "experiment: other"), "search register"),
     ("params.yaml", ("refit:\n  seed: 0", "refit:\n  seed: 1"), "refit"),
     ("params.yaml", ("confidence: 0.95", "confidence: 0.9"), "evaluate"),
@@ -164,7 +165,7 @@ def test_what_dvc_shows_works_on_the_results(reproduced: Path, command: str) -> 
     shown = _run(reproduced, f"dvc {command}")
 
     if command == "metrics show":
-        assert "test_accuracy" in shown and "val_accuracy" in shown
+        assert all(name in shown for name in ("test_accuracy", "val_accuracy", "search_optimism"))
     if command == "plots show":
         page = (reproduced / "dvc_plots/index.html").read_text()
         assert all(words in page for words in ("the best so far", "Refit on train + val", "Confusion on the test split"))

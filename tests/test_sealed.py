@@ -32,14 +32,15 @@ def test_search_and_refit_give_identical_bytes_with_the_test_split_permuted_and_
 ) -> None:
     whole, blind = tmp_path / "whole", tmp_path / "blind"
     for folder in (whole, blind):
-        searches.write_project(folder, migrated_mlflow, trials=3)
+        searches.write_project(folder, migrated_mlflow, trials=3, reselect={"candidates": 2})
     _hide_test_split(blind / "data/processed/test")
 
     for stage in ("search", "refit"):
         runs = [_start_on_one_core(folder, stage, core) for folder, core in ((whole, 0), (blind, -1))]
         assert [run.wait(200) for run in runs] == [0, 0], (blind / "output.txt").read_text()
 
-    assert len(pd.read_csv(whole / "results/search/leaderboard.csv")) == 3
+    leaderboard = pd.read_csv(whole / "results/search/leaderboard.csv")
+    assert len(leaderboard) == 3 and leaderboard["reselection_value"].count() == 2
     assert _outputs(blind) == _outputs(whole)
     assert {"results/search/best.yaml", "model/weights.pt", "model/program.pt2"} <= _outputs(whole).keys()
 

@@ -2,24 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
 
+from pipeline.search.selection import Selection
 from pipeline.study.records import ENDED, StudySnapshot, TrialRecord
 
 _ORDER = {state: rank for rank, state in enumerate(("completed", "pruned", "diverged", "infeasible", "failed"))}
 
+_AGAIN = ("reselection_value", "reselection_low", "reselection_high", "reselection")
 
-def leaderboard(snapshot: StudySnapshot) -> pd.DataFrame:
-    """One row an ended trial, the best first; `value` of a trial that was stopped is empty, `last_value` is where it stood."""
+
+def leaderboard(snapshot: StudySnapshot, selection: Selection | None = None) -> pd.DataFrame:
+    """One row an ended trial, the best first; `value` of a trial that was stopped is empty, `last_value` is where it stood.
+
+    The order is that of the search. With new seeds a candidate has `reselection_value`, between `…_low` and `…_high`, and says
+    whether it is `chosen`, tied with the chosen one, or behind it.
+    """
     sign = 1.0 if snapshot.direction == "minimize" else -1.0
 
     def rank(trial: TrialRecord) -> tuple[int, float, int]:
         return (_ORDER[trial.state], sign * (trial.value or 0.0), trial.number)
 
     ended = sorted((trial for trial in snapshot.trials if trial.state in ENDED), key=rank)
-    return pd.DataFrame([_row(trial, snapshot.metric) for trial in ended])
+    again = _again(selection)
+    return pd.DataFrame([_row(trial, snapshot.metric, again) for trial in ended])
 
 
 def history(snapshot: StudySnapshot) -> pd.DataFrame:
@@ -47,13 +56,31 @@ def curves(snapshot: StudySnapshot) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def _row(trial: TrialRecord, metric: str) -> dict[str, Any]:
+def _again(selection: Selection | None) -> dict[int, dict[str, Any]]:
+    """Trial number → its columns of the reselection; empty when there was none."""
+    if selection is None or selection.reselected is None:
+        return {}
+    first, *others = selection.reselected.ranking.candidates
+    standing = {first.trial_number: "chosen"} | {one.trial_number: "tied" if one.tied else "behind" for one in others}
+    return {
+        one.trial_number: {
+            "reselection_value": one.value,
+            "reselection_low": one.low,
+            "reselection_high": one.high,
+            "reselection": standing[one.trial_number],
+        }
+        for one in (first, *others)
+    }
+
+
+def _row(trial: TrialRecord, metric: str, again: Mapping[int, Mapping[str, Any]]) -> dict[str, Any]:
     return {
         "number": trial.number,
         "trial_key": trial.key,
         "state": trial.state,
         "value": trial.value,
         "last_value": _last(trial, metric),
+        **({name: again.get(trial.number, {}).get(name) for name in _AGAIN} if again else {}),
         "epochs": len(trial.epochs),
         "seconds": round(sum(metrics.seconds for metrics in trial.epochs), 3),
         **trial.hyperparameters,

@@ -12,7 +12,10 @@ from pipeline.training.metrics import EpochMetrics
 
 @dataclass(frozen=True)
 class Assignment:
-    """One trial to train: `folder` holds its checkpoint and the ledger of all epochs begun."""
+    """One trial to train: `folder` holds its checkpoint and the ledger of all epochs begun.
+
+    Of a rerun, what the trained network says of each image is wanted too.
+    """
 
     trial_key: str
     family: str
@@ -21,6 +24,7 @@ class Assignment:
     folder: str
     threads: int
     device: Literal["cpu", "cuda"]
+    rerun: bool = False
 
     def record(self) -> dict[str, Any]:
         """As a configuration of Ray Tune."""
@@ -38,6 +42,7 @@ class Message:
     epochs: list[EpochMetrics] = field(default_factory=list)
     end: Literal["", "diverged", "failed", "disk full"] = ""
     reason: str = ""  # for a person; for `failed` its last line is the exception
+    outcomes: bytes = b""  # of a rerun that is trained to its end: outcomes.Outcomes of the val images
 
 
 def checkpoint_path(folder: Path, trial_key: str) -> Path:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from pipeline.search.conductor import Conductor
-from pipeline.study.records import TrialRecord
+from pipeline.search.settings import SearchParams
+from pipeline.study.records import Rerun, TrialRecord
 
 
 class Progress:
@@ -33,6 +34,21 @@ class Progress:
         if conductor.budget.seconds is not None:
             estimates.append(max(0.0, conductor.budget.seconds - conductor.seconds_used))
         return f"  about {_duration(min(estimates))} left" if estimates else ""
+
+
+def reselection_line(left: Sequence[Rerun], trials: Sequence[TrialRecord]) -> str:
+    """What is about to be trained again; how long it takes follows from the search."""
+    seconds = {trial.key: sum(metrics.seconds for metrics in trial.epochs) for trial in trials}
+    numbers = ", ".join(dict.fromkeys(str(rerun.run.number) for rerun in left))
+    needed = _duration(sum(seconds[rerun.trial_key] for rerun in left))
+    return f"reselection: {len(left)} runs of trials {numbers} with new seeds, about {needed} of training"
+
+
+def rerun_line(rerun: Rerun, params: SearchParams) -> str:
+    """How a rerun ended."""
+    run = rerun.run
+    result = f"{params.metric} {run.value:.4f}" if run.value is not None else _last_line(run.reason)
+    return f"trial {run.number:3d}  {run.state:10s}  {result}  new seed {rerun.repeat + 1}/{params.reselect.seeds}"
 
 
 def _last_line(text: str) -> str:

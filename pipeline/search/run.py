@@ -13,17 +13,20 @@ from pipeline import layout
 from pipeline.data.preparation import packed
 from pipeline.data.preparation.recipe import Recipe
 from pipeline.errors import Interrupted, NoTrialFinished
-from pipeline.search import feasibility, identity, ray_environment, resources
+from pipeline.search import feasibility, identity, ray_environment, reselection, resources
 from pipeline.search.conductor import Conductor
 from pipeline.search.interruption import EXIT_CODES, interruptible
 from pipeline.search.lock import study_lock
 from pipeline.search.messages import Assignment, checkpoint_path
 from pipeline.search.orphan import Process, parents_to_watch
-from pipeline.search.progress import Progress
+from pipeline.search.phases import Phases
+from pipeline.search.progress import Progress, rerun_line, reselection_line
+from pipeline.search.reselection import Reselection
 from pipeline.search.settings import Limits, SearchParams
 from pipeline.search.space import Space
 from pipeline.study import store
 from pipeline.study.records import ENDED, StudyRow, StudySnapshot, TrialRecord
+from pipeline.study.reruns import Reruns
 from pipeline.tracking.follow import Followed, follow
 from pipeline.training.hyperparameters import Value
 
@@ -69,7 +72,7 @@ def require_feasible(space: Space, recipe: Recipe, limits: Limits, hyperparamete
 
 
 def search(params: SearchParams, space: Space, recipe: Recipe, setting: Setting) -> StudySnapshot:
-    """Continue the study, or begin it, until its budget is spent; the same call after any interruption goes on.
+    """Continue the study, or begin it, until its budget is spent and its best are trained again; the same call goes on.
 
     Raises StudyBusy while another process searches on it, Interrupted when asked to stop, SearchFailed when it cannot go
     on or nothing was found.
@@ -82,16 +85,17 @@ def search(params: SearchParams, space: Space, recipe: Recipe, setting: Setting)
         study, before = store.create(url, row)
         _announce(study, before, row)
         conductor = _conduct(params, space, recipe, study)
+        phases = _phases(conductor, params, study, Reruns(url, row.study_id), setting)
         follower = follow(lambda: store.read(url, row.study_id), setting.tracking_uri, params.experiment)
         try:
-            if not conductor.exhausted():
-                _train(conductor, params, space, recipe, setting, folder, watched)
+            if not phases.exhausted():
+                _train(phases, params, space, recipe, setting, folder, watched)
         finally:
-            conductor.close(_facts(setting, conductor))
+            phases.close()
             _say_what_is_left(follower.stop())
         snapshot = study.snapshot()
         _delete_checkpoints(folder, snapshot)
-    _raise_what_ended_it(conductor)
+    _raise_what_ended_it(phases)
     print(f"the search ended after {conductor.spent}")
     if snapshot.best() is None:
         why, remedy = f"its budget, {conductor.budget}, ended before any trial did", "raise it"
@@ -123,8 +127,23 @@ def _conduct(params: SearchParams, space: Space, recipe: Recipe, study: store.St
     return conductor
 
 
+def _phases(conductor: Conductor, params: SearchParams, study: store.Study, reruns: Reruns, setting: Setting) -> Phases:
+    """The search, then the reselection that these parameters mean."""
+    reruns.put_aside()  # what a killed driver left running
+
+    def reselect() -> Reselection:
+        snapshot = study.snapshot()
+        planned = reselection.plan(snapshot, params.reselect, params.seed)
+        phase = Reselection(reruns, planned, params.metric, lambda rerun: print(rerun_line(rerun, params)))
+        if phase.left:
+            print(reselection_line(phase.left, snapshot.trials))
+        return phase
+
+    return Phases(conductor, lambda: _facts(setting, conductor), reselect if params.reselect.wanted else None)
+
+
 def _train(
-    conductor: Conductor,
+    phases: Phases,
     params: SearchParams,
     space: Space,
     recipe: Recipe,
@@ -140,11 +159,11 @@ def _train(
 
     def assign(trial: TrialRecord) -> Assignment:
         device: Literal["cpu", "cuda"] = "cuda" if share.gpus else "cpu"
-        family = space.family_of(trial.hyperparameters)
-        return Assignment(trial.key, family, trial.hyperparameters, trial.seed, str(folder), share.threads, device)
+        rerun, family = phases.reselecting, space.family_of(trial.hyperparameters)
+        return Assignment(trial.key, family, trial.hyperparameters, trial.seed, str(folder), share.threads, device, rerun=rerun)
 
-    with interruptible(conductor.stop, watched), local_ray(share, cpus, gpus, data.nbytes):
-        train_all(conductor, assign, data, share, scratch=folder / "ray")
+    with interruptible(phases.stop, watched), local_ray(share, cpus, gpus, data.nbytes):
+        train_all(phases, assign, data, share, scratch=folder / "ray")
 
 
 def _data(recipe: Recipe, folder: Path) -> TrialData:
@@ -166,15 +185,15 @@ def _say_what_is_left(followed: Followed) -> None:
 
 
 def _delete_checkpoints(folder: Path, snapshot: StudySnapshot) -> None:
-    for trial in snapshot.trials:
+    for trial in (*snapshot.trials, *(rerun.run for rerun in snapshot.reruns)):
         if trial.state in ENDED:
             checkpoint_path(folder, trial.key).unlink(missing_ok=True)
 
 
-def _raise_what_ended_it(conductor: Conductor) -> None:
-    if conductor.failure is not None:
-        raise conductor.failure
-    if conductor.stopped_by:
-        why = f"{conductor.stopped_by}; finished trials and checkpoints are kept"
-        code = EXIT_CODES[conductor.stopped_by]
+def _raise_what_ended_it(phases: Phases) -> None:
+    if phases.failure is not None:
+        raise phases.failure
+    if phases.stopped_by:
+        why = f"{phases.stopped_by}; finished trials and checkpoints are kept"
+        code = EXIT_CODES[phases.stopped_by]
         raise Interrupted("the search", why=why, remedy="run the same command to go on", exit_code=code)

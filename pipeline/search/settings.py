@@ -28,6 +28,18 @@ class Limits(Section):
     memory_megabytes: float | None = Field(default=None, gt=0)  # at the peak of a training step, estimated
 
 
+class Reselect(Section):
+    """Training the best of a search again before one is chosen; like the budget no part of a study's identity."""
+
+    candidates: int = Field(default=3, ge=1, le=100)  # with one there is nothing to choose from, and none is trained again
+    seeds: int = Field(default=2, ge=1, le=100)
+
+    @property
+    def wanted(self) -> bool:
+        """Whether any candidate is trained again."""
+        return self.candidates > 1
+
+
 class SearchParams(Section):
     """What to search, by which rules, within which budget (trials to plateau_trials), which is no part of a study's identity."""
 
@@ -44,6 +56,7 @@ class SearchParams(Section):
     sampler: Literal["tpe", "random"] = "tpe"
     stopping: Literal["asha", "none"] = "asha"
     limits: Limits = Field(default_factory=Limits)
+    reselect: Reselect = Field(default_factory=Reselect)
     cpus_per_trial: Amount = "auto"
     gpus_per_trial: Amount = "auto"
     tracking_uri: str | None = None  # default: MLFLOW_TRACKING_URI, else mlflow.db of the main repository

@@ -15,9 +15,13 @@ from pipeline import artifacts
 from pipeline.data.preparation.packed import Packed
 from pipeline.data.preparation.recipe import Recipe
 from pipeline.errors import DigestMismatch, DiskFull, MissingFile
+from pipeline.outcomes import Outcomes
 from pipeline.search.messages import Assignment, Message, checkpoint_path
+from pipeline.training.evaluation import evaluate
 from pipeline.training.fit import Diverged, Training
 from pipeline.training.hyperparameters import parse
+from pipeline.training.metrics import EpochMetrics
+from pipeline.training.tensors import tensors
 
 LEDGER = "ledger.jsonl"  # every epoch a worker began: what was really done, independent of the study
 
@@ -58,13 +62,25 @@ def _epochs(assignment: Assignment, data: TrialData) -> Iterator[Message]:
     path = checkpoint_path(folder, key)
     training = _training(assignment, data, _saved(path))
     if training.history:
-        yield Message(key, list(training.history))
+        yield _message(assignment, training, data, list(training.history))
     remaining = training.fit(data.train, data.val)
     for epoch in range(len(training.history) + 1, training.hyperparameters.train.epochs + 1):
         _note(folder, key, epoch)
         metrics = next(remaining)
         artifacts.write_sealed(path, training.checkpoint())
-        yield Message(key, [metrics])
+        yield _message(assignment, training, data, [metrics])
+
+
+def _message(assignment: Assignment, training: Training, data: TrialData, epochs: list[EpochMetrics]) -> Message:
+    ended = len(training.history) == training.hyperparameters.train.epochs
+    outcomes = _outcomes(training, data.val).to_bytes() if assignment.rerun and ended else b""
+    return Message(assignment.trial_key, epochs, outcomes=outcomes)
+
+
+def _outcomes(training: Training, val: Packed) -> Outcomes:
+    """What the network says of each image, measured as after every epoch."""
+    measured = evaluate(training.network, training.standardize, *tensors(val, training.device))
+    return Outcomes.of(val.labels, measured.probabilities)
 
 
 def _training(assignment: Assignment, data: TrialData, checkpoint: bytes | None) -> Training:

@@ -16,8 +16,8 @@ from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 from ray.tune.search import Searcher
 from ray.tune.stopper import Stopper
 
-from pipeline.search.conductor import Conductor
 from pipeline.search.messages import Assignment
+from pipeline.search.phases import Phases
 from pipeline.search.resources import Resources
 from pipeline.search.trial import TrialData
 from pipeline.search.worker import MESSAGE, TrialWorker
@@ -47,7 +47,7 @@ def local_ray(resources: Resources, cpus: int, gpus: int, data_bytes: int) -> It
 
 
 def train_all(
-    conductor: Conductor, assign: Callable[[TrialRecord], Assignment], data: TrialData, resources: Resources, scratch: Path
+    conductor: Phases, assign: Callable[[TrialRecord], Assignment], data: TrialData, resources: Resources, scratch: Path
 ) -> None:
     """Run the search until the conductor ends it; needs `local_ray` or another Ray around it.
 
@@ -85,7 +85,7 @@ class _OfThisProcess:
 class StudySearcher(_OfThisProcess, Searcher):
     """Hands the conductor's trials to Ray Tune, never more at once than there are slots."""
 
-    def __init__(self, conductor: Conductor, assign: Callable[[TrialRecord], Assignment], slots: int) -> None:
+    def __init__(self, conductor: Phases, assign: Callable[[TrialRecord], Assignment], slots: int) -> None:
         super().__init__()
         self._conductor, self._assign, self._slots = conductor, assign, slots
 
@@ -97,7 +97,7 @@ class StudySearcher(_OfThisProcess, Searcher):
         if trial is not None:
             return self._assign(trial).record()
         if self._conductor.live and not self._conductor.over:
-            return None  # a trial that still runs may be better than all others and so put off the end
+            return None  # a trial that still runs may put off the end, and the best are trained again when the last has ended
         finished: str = Searcher.FINISHED
         return finished
 
@@ -114,7 +114,7 @@ class StudySearcher(_OfThisProcess, Searcher):
 class StudyScheduler(_OfThisProcess, FIFOScheduler):
     """Brings every message to the conductor and stops the trials it is done with."""
 
-    def __init__(self, conductor: Conductor) -> None:
+    def __init__(self, conductor: Phases) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self._conductor = conductor
 
@@ -133,7 +133,7 @@ class StudyScheduler(_OfThisProcess, FIFOScheduler):
 class StudyStopper(_OfThisProcess, Stopper):
     """Ends the whole search when the conductor is done."""
 
-    def __init__(self, conductor: Conductor) -> None:
+    def __init__(self, conductor: Phases) -> None:
         self._conductor = conductor
 
     def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:

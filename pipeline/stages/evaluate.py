@@ -14,7 +14,7 @@ from pipeline.data.split.table import read_splits
 from pipeline.data.split.verify import verify
 from pipeline.errors import CertificateBroken, StageOutOfDate
 from pipeline.measurement import Measurement, measure
-from pipeline.report import figures
+from pipeline.report import figures, scores
 from pipeline.training import program
 from pipeline.training.hyperparameters import parse
 from pipeline.training.settings import EvaluateParams
@@ -45,8 +45,8 @@ def run(params: EvaluateParams) -> None:
         "test_digest": sealed,
     }
     artifacts.write_json(layout.EVALUATION / "metrics.json", metrics | belongs_to)
-    low, high = metrics["test_accuracy_low"], metrics["test_accuracy_high"]
-    print(f"test accuracy {metrics['test_accuracy']:.4f} ({low:.4f}–{high:.4f}), n = {metrics['n']}")
+    artifacts.write_text(layout.EVALUATION / "scores.md", scores.page(facts["selection"], metrics))
+    print("\n".join(scores.lines(facts["selection"], metrics)))
 
 
 def _certified_sides() -> pd.Series[str]:

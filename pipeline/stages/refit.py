@@ -78,6 +78,7 @@ def _facts(training: Training, recipe: Recipe, best: dict[str, Any]) -> dict[str
         "parameters": sum(weight.numel() for weight in training.network.parameters() if weight.requires_grad),
         "recipe": recipe.model_dump(mode="json"),
         "seed": training.seed,
+        "selection": best["selection"],
         "study_id": best["study_id"],
         "trial_key": best["trial_key"],
     }

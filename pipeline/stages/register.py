@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 
 from pipeline import artifacts, layout
+from pipeline.report import scores
 from pipeline.tracking.finished import FinishedModel, read_finished
 from pipeline.tracking.registry import Registration, register
 from pipeline.tracking.settings import RegisterParams
@@ -25,14 +26,12 @@ def conclusion() -> str:
 
 def summary(registration: Registration, model: FinishedModel) -> str:
     """What a person wants to read at the end of `dvc repro`."""
-    test = model.test
-    low, high, share = test["test_accuracy_low"], test["test_accuracy_high"], test["confidence"]
     alias = registration.alias
     title = "champion" if alias == "champion" else "challenger, not champion"
     return "\n".join(
         [
             f"{title}: {registration.name} version {registration.version} ({registration.reason})",
-            f"test accuracy: {registration.test_accuracy:.4f} ({share:.0%} interval {low:.4f}–{high:.4f}, n = {test['n']})",
+            *scores.lines(model.facts["selection"], model.test),
             f"tracking: {registration.tracking_uri}",
             "next:",
             f"  {registration.pull_command}",

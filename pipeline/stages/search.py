@@ -13,13 +13,16 @@ from ruamel.yaml import YAML
 from pipeline import artifacts, layout
 from pipeline.data.preparation.recipe import Recipe
 from pipeline.errors import raise_all
-from pipeline.report import figures
-from pipeline.search import leaderboard
+from pipeline.outcomes import Outcomes
+from pipeline.report import figures, scores
+from pipeline.search import feasibility, leaderboard
 from pipeline.search.budget import Budget
 from pipeline.search.run import ENDED_BY, Setting, search
+from pipeline.search.selection import Selection, select
 from pipeline.search.settings import SearchParams
 from pipeline.search.space import Space, load
-from pipeline.study.records import StudySnapshot
+from pipeline.study.records import StudySnapshot, TrialRecord
+from pipeline.study.reruns import Reruns
 
 
 def run(params: SearchParams, *, state: Path, tracking_uri: str, commit: str) -> None:
@@ -29,7 +32,21 @@ def run(params: SearchParams, *, state: Path, tracking_uri: str, commit: str) ->
     raise_all(space.check_data(recipe.counts["train"], recipe.image_size))
     setting = Setting(state, layout.PROCESSED, tracking_uri, _facts(params, recipe, commit))
     snapshot = search(params, space, recipe, setting)
-    _write(layout.SEARCH, snapshot, space)
+    selection = _select(snapshot, params, space, recipe, setting)
+    _write(layout.SEARCH, snapshot, selection, space)
+    print("\n".join(scores.lines(selection.record())))
+
+
+def _select(snapshot: StudySnapshot, params: SearchParams, space: Space, recipe: Recipe, setting: Setting) -> Selection:
+    """The choice, from what the study holds."""
+    stored = Reruns(setting.database, snapshot.study_id).outcomes()
+    outcomes = {key: Outcomes.from_bytes(content) for key, content in stored.items()}
+    classes = len(recipe.classes)
+
+    def parameters(trial: TrialRecord) -> int:
+        return feasibility.cost(space.parse(trial.hyperparameters), recipe.shape, classes).parameters
+
+    return select(snapshot, params.reselect, outcomes, classes, parameters, params.seed)
 
 
 def _facts(params: SearchParams, recipe: Recipe, commit: str) -> dict[str, str]:
@@ -44,43 +61,48 @@ def _facts(params: SearchParams, recipe: Recipe, commit: str) -> dict[str, str]:
     }
 
 
-def _write(folder: Path, snapshot: StudySnapshot, space: Space) -> None:
+def _write(folder: Path, snapshot: StudySnapshot, selection: Selection, space: Space) -> None:
     tables: Mapping[str, pd.DataFrame] = {
-        "leaderboard.csv": leaderboard.leaderboard(snapshot),
+        "leaderboard.csv": leaderboard.leaderboard(snapshot, selection),
         "history.csv": leaderboard.history(snapshot),
         "curves.csv": leaderboard.curves(snapshot),
     }
     for name, table in tables.items():
         artifacts.write_text(folder / name, table.to_csv(index=False, lineterminator="\n"))
-    artifacts.write_text(folder / "best.yaml", _yaml(_best(snapshot, space)))
-    artifacts.write_json(folder / "summary.json", _summary(snapshot))
+    artifacts.write_text(folder / "best.yaml", _yaml(_best(snapshot, selection, space)))
+    artifacts.write_json(folder / "summary.json", _summary(snapshot, selection))
     picture = figures.search_history(*leaderboard.points(snapshot), snapshot.metric, snapshot.direction)
     artifacts.write_bytes(folder / "history.png", picture)
 
 
-def _best(snapshot: StudySnapshot, space: Space) -> dict[str, object]:
-    best = snapshot.best()
-    assert best is not None, "a search without a finished trial raises"
+def _best(snapshot: StudySnapshot, selection: Selection, space: Space) -> dict[str, object]:
+    """What refit trains; `value` is that of the trial in the search, `selection` why it is this one."""
+    chosen = selection.chosen
     return {
-        "family": space.family_of(best.hyperparameters),
+        "family": space.family_of(chosen.hyperparameters),
         "study_id": snapshot.study_id,
-        "trial_key": best.key,
-        "trial_number": best.number,
+        "trial_key": chosen.key,
+        "trial_number": chosen.number,
         "metric": snapshot.metric,
-        "value": best.value,
-        "hyperparameters": best.hyperparameters,
+        "value": chosen.value,
+        "hyperparameters": chosen.hyperparameters,
+        "selection": selection.record(),
     }
 
 
-def _summary(snapshot: StudySnapshot) -> dict[str, object]:
-    """What `dvc metrics` compares between experiments."""
-    best = snapshot.best()
+def _summary(snapshot: StudySnapshot, selection: Selection) -> dict[str, object]:
+    """What `dvc metrics` compares between experiments: the best value of the search, and what the chosen trial has without it."""
     states = Counter(trial.state for trial in snapshot.trials)
-    return {
-        snapshot.metric: best.value if best else None,
+    found: dict[str, object] = {
+        snapshot.metric: selection.best.value,
         "trials": dict(sorted(states.items())),
         "ended_by": snapshot.facts.get(ENDED_BY, ""),
     }
+    if (reselected := selection.reselected) is not None:
+        chosen = reselected.ranking.candidates[0]
+        found["reselection"] = {"value": chosen.value, "low": chosen.low, "high": chosen.high}
+        found["search_optimism"] = reselected.search_optimism
+    return found
 
 
 def _yaml(value: Mapping[str, object]) -> str:

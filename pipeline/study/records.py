@@ -40,6 +40,19 @@ class TrialRecord:
 
 
 @dataclass(frozen=True)
+class Rerun:
+    """A candidate of the reselection trained again: `run` has its hyperparameters, and a key, a seed and a curve of its own.
+
+    `repeat` counts the new seeds from 0; `fold` is the part of train + val that was held out and scored, None: val.
+    """
+
+    run: TrialRecord
+    trial_key: str
+    repeat: int
+    fold: int | None = None
+
+
+@dataclass(frozen=True)
 class StudySnapshot:
     """A whole study at one moment. `study_id` is the digest of `identity`, the digests of all that gives its results meaning."""
 
@@ -50,6 +63,7 @@ class StudySnapshot:
     facts: dict[str, str]  # what a person wants to know beside the results: commit, data, space file, budget
     trials: tuple[TrialRecord, ...]
     finished: bool
+    reruns: tuple[Rerun, ...] = ()
 
     @property
     def direction(self) -> str:

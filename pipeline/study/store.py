@@ -18,10 +18,10 @@ import optuna
 import sqlalchemy as sa
 from optuna.trial import FrozenTrial, TrialState
 
-from pipeline.study import tables
+from pipeline.study import reruns, tables
 from pipeline.study.records import State, StudyRow, StudySnapshot, TrialRecord
 from pipeline.training.hyperparameters import Value
-from pipeline.training.metrics import METRICS, EpochMetrics, direction
+from pipeline.training.metrics import EpochMetrics, direction
 
 _PLAN = "convoy"  # user attribute of an Optuna trial: key, seed, hyperparameters, start; written before it trains
 _OUTCOME = "outcome"  # user attribute: state, reason, value, end; written before Optuna is told
@@ -149,6 +149,7 @@ class Study:
             facts=row.facts,
             trials=tuple(self._record(trial, curves[trial.user_attrs[_PLAN]["trial_key"]]) for trial in planned),
             finished=row.finished,
+            reruns=reruns.records(self._engine, self.study_id, curves),
         )
 
     def _trials(self) -> list[FrozenTrial]:
@@ -208,7 +209,7 @@ class Study:
             reason=outcome.get("reason", ""),
             started_at=plan["started_at"],
             ended_at=outcome.get("ended_at"),
-            epochs=tuple(_metrics(row) for row in curve),
+            epochs=tuple(tables.metrics(row) for row in curve),
             committed_at=tuple(row["committed_at"] for row in curve),
         )
 
@@ -218,10 +219,6 @@ def _report(trial: optuna.Trial, frozen: FrozenTrial, outcome: dict[str, Any]) -
         trial.report(outcome["last"], step=outcome["share"])
     if outcome["state"] in _CONSTRAINED and not frozen.constraints:
         trial.set_constraint(outcome["state"], 1.0)
-
-
-def _metrics(row: sa.RowMapping) -> EpochMetrics:
-    return EpochMetrics(epoch=row["epoch"], seconds=row["seconds"], **{name: row[name] for name in METRICS})
 
 
 def _storage(url: str) -> optuna.storages.RDBStorage:

@@ -1,4 +1,4 @@
-"""Convoy's own tables, beside Optuna's in the same database: studies with their identity, and one row an epoch."""
+"""Convoy's own tables, beside Optuna's in the same database: studies with their identity, reruns, and one row an epoch."""
 
 from __future__ import annotations
 
@@ -27,12 +27,31 @@ epochs = sa.Table(
     "convoy_epochs",
     _schema,
     sa.Column("study_id", sa.String(16), primary_key=True),
-    sa.Column("trial_key", sa.String(32), primary_key=True),
+    sa.Column("trial_key", sa.String(32), primary_key=True),  # or the key of a rerun
     sa.Column("epoch", sa.Integer, primary_key=True),
     sa.Column("committed_at", sa.Float, nullable=False),  # unix seconds
     sa.Column("stop", sa.Boolean, nullable=False),  # what the stopping rule said when this epoch arrived
     sa.Column("seconds", sa.Float, nullable=False),
     *(sa.Column(name, sa.Float) for name in METRICS),
+)
+
+reruns = sa.Table(
+    "convoy_reruns",
+    _schema,
+    sa.Column("study_id", sa.String(16), primary_key=True),
+    sa.Column("key", sa.String(32), primary_key=True),
+    sa.Column("trial_key", sa.String(32), nullable=False),
+    sa.Column("number", sa.Integer, nullable=False),  # of the trial
+    sa.Column("repeat", sa.Integer, nullable=False),
+    sa.Column("fold", sa.Integer),
+    sa.Column("hyperparameters", sa.JSON, nullable=False),
+    sa.Column("seed", sa.Integer, nullable=False),
+    sa.Column("state", sa.String(16), nullable=False),
+    sa.Column("value", sa.Float),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("started_at", sa.Float, nullable=False),  # unix seconds
+    sa.Column("ended_at", sa.Float),
+    sa.Column("outcomes", sa.LargeBinary),  # what the network said of each image it was scored on
 )
 
 
@@ -71,3 +90,8 @@ def epoch_rows(engine: sa.Engine, study_id: str) -> list[sa.RowMapping]:
     query = sa.select(epochs).where(epochs.c.study_id == study_id).order_by(epochs.c.trial_key, epochs.c.epoch)
     with engine.connect() as connection:
         return list(connection.execute(query).mappings())
+
+
+def metrics(row: sa.RowMapping) -> EpochMetrics:
+    """What a row of `epochs` says."""
+    return EpochMetrics(epoch=row["epoch"], seconds=row["seconds"], **{name: row[name] for name in METRICS})

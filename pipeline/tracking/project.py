@@ -1,7 +1,7 @@
 """MLflow as a projection of the study: one function makes MLflow equal to it, again and again.
 
-One parent run a study, one nested run a trial, found again by the tag convoy.trial_key. What is already there is not sent
-again, so a second call changes nothing and a call on an emptied MLflow recreates everything. There is one writer.
+One parent run a study, one nested run a trial and a rerun, found again by the tag convoy.trial_key. What is already there is
+not sent again, so a second call changes nothing and a call on an emptied MLflow recreates everything. There is one writer.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from typing import TYPE_CHECKING, TypeVar
 
 from pipeline.study.records import StudySnapshot
 from pipeline.tracking.connection import connect, experiment_id, reaching
-from pipeline.tracking.wanted import KIND_TAG, PARENT_TAG, STUDY_TAG, TRIAL_TAG, WantedRun, study_run, trial_run
+from pipeline.tracking.wanted import KIND_TAG, PARENT_TAG, STUDY_TAG, TRIAL_TAG, WantedRun, rerun_run, study_run, trial_run
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import Run
 
 EPOCHS_TAG = "convoy.epochs"  # how many epochs a run has received; sent behind their metrics
-_KINDS = ("study", "trial")  # a refit run carries the key of its trial too
+_KINDS = ("study", "trial", "rerun")  # a refit run carries the key of its trial too
 _PAGE = 1000  # runs in one page of search_runs
 _METRICS, _PARAMS = 800, 100  # a call of log_batch takes 1,000 items, at most 100 of them params
 
@@ -62,6 +62,10 @@ def _project(snapshot: StudySnapshot, client: MlflowClient, uri: str, experiment
         wanted.tags[PARENT_TAG] = done.parent_run_id
         _make_equal(client, wanted, present, done)
         done.trials_done += 1
+    for rerun in snapshot.reruns:
+        wanted = rerun_run(snapshot, rerun)
+        wanted.tags[PARENT_TAG] = done.parent_run_id
+        _make_equal(client, wanted, present, done)
 
 
 def _present(client: MlflowClient, study_id: str, done: Projection) -> dict[str, Run]:

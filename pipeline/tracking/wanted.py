@@ -6,9 +6,10 @@ import math
 from dataclasses import dataclass, field
 from typing import Literal
 
-from pipeline.study.records import State, StudySnapshot, TrialRecord
+from pipeline.study.records import Rerun, State, StudySnapshot, TrialRecord
 
 KIND_TAG, TRIAL_TAG, STUDY_TAG = "convoy.kind", "convoy.trial_key", "convoy.study_id"
+RERUN_OF_TAG = "convoy.rerun_of"  # the key of the trial
 STATE_TAG, REASON_TAG = "convoy.state", "convoy.reason"
 COMMIT_TAG, NOTE_TAG = "mlflow.source.git.commit", "mlflow.note.content"
 NAME_TAG, PARENT_TAG = "mlflow.runName", "mlflow.parentRunId"
@@ -64,8 +65,17 @@ def study_run(snapshot: StudySnapshot) -> WantedRun:
 
 def trial_run(snapshot: StudySnapshot, trial: TrialRecord) -> WantedRun:
     """The run of one trial, without the tag that nests it under its parent."""
-    tags = _common(snapshot, "trial", trial.key)
-    tags |= {NAME_TAG: f"trial {trial.number:04d}", STATE_TAG: trial.state, "convoy.seed": str(trial.seed)}
+    return _run(trial, _common(snapshot, "trial", trial.key) | {NAME_TAG: f"trial {trial.number:04d}"})
+
+
+def rerun_run(snapshot: StudySnapshot, rerun: Rerun) -> WantedRun:
+    """The run of a candidate trained again, without the tag that nests it under its parent; its key is its own."""
+    tags = _common(snapshot, "rerun", rerun.run.key) | {RERUN_OF_TAG: rerun.trial_key}
+    return _run(rerun.run, tags | {NAME_TAG: f"trial {rerun.run.number:04d}, new seed {rerun.repeat + 1}"})
+
+
+def _run(trial: TrialRecord, tags: dict[str, str]) -> WantedRun:
+    tags = tags | {STATE_TAG: trial.state, "convoy.seed": str(trial.seed)}
     if trial.reason:
         tags[REASON_TAG] = trial.reason[:_LONGEST_TAG]
     started = _milliseconds(trial.started_at)
@@ -98,14 +108,16 @@ def _note(snapshot: StudySnapshot) -> str:
 
 
 def _study_status(snapshot: StudySnapshot) -> Status:
-    if snapshot.finished:
+    again = {rerun.run.state for rerun in snapshot.reruns}
+    if snapshot.finished and not again & {"running", "interrupted"}:
         return "FINISHED"
-    states = {trial.state for trial in snapshot.trials}
+    states = {trial.state for trial in snapshot.trials} | again
     return "KILLED" if "interrupted" in states and "running" not in states else "RUNNING"
 
 
 def _last_change(snapshot: StudySnapshot) -> int:
-    return max([_milliseconds(_ended_at(trial)) for trial in snapshot.trials], default=_milliseconds(snapshot.created_at))
+    runs = (*snapshot.trials, *(rerun.run for rerun in snapshot.reruns))
+    return max([_milliseconds(_ended_at(run)) for run in runs], default=_milliseconds(snapshot.created_at))
 
 
 def _ended_at(trial: TrialRecord) -> float:

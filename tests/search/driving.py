@@ -7,13 +7,19 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+import numpy as np
+
 from pipeline.errors import DoesNotFit
+from pipeline.outcomes import Outcomes
 from pipeline.search.conductor import Conductor
 from pipeline.search.messages import Message
+from pipeline.search.phases import Phases
+from pipeline.search.reselection import Reselection, plan
 from pipeline.search.settings import SearchParams
 from pipeline.search.space import Space, load
 from pipeline.study import store
-from pipeline.study.records import StudyRow, StudySnapshot, TrialRecord
+from pipeline.study.records import Rerun, StudyRow, StudySnapshot, TrialRecord
+from pipeline.study.reruns import Reruns
 from pipeline.training.hyperparameters import Value
 from pipeline.training.metrics import EpochMetrics
 
@@ -80,6 +86,7 @@ class Search:
     checkpoints: dict[str, list[EpochMetrics]] = field(default_factory=dict)
     ledger: list[tuple[str, int]] = field(default_factory=list)  # trial key and number of every epoch trained
     ended: list[TrialRecord] = field(default_factory=list)
+    ended_again: list[Rerun] = field(default_factory=list)
 
     @property
     def url(self) -> str:
@@ -93,11 +100,23 @@ class Search:
         settings = SearchParams.model_validate({"stopping": "none", **params})
         return Conductor(study, space(self.folder, self.text), settings, self.fits, self.ended.append, self.clock)
 
+    def phases(self, **params: object) -> Phases:
+        """A driver that has just opened the study and will reselect, as run.search makes it."""
+        settings = SearchParams.model_validate({"stopping": "none", **params})
+        search, reruns = self.conductor(**params), Reruns(self.url, STUDY)
+        reruns.put_aside()
+
+        def reselect() -> Reselection:
+            planned = plan(self.snapshot(), settings.reselect, settings.seed)
+            return Reselection(reruns, planned, settings.metric, self.ended_again.append)
+
+        return Phases(search, dict, reselect if settings.reselect.wanted else None)
+
     def snapshot(self) -> StudySnapshot:
         """The study as another process reads it."""
         return store.read(self.url, STUDY)
 
-    def work(self, conductor: Conductor, slots: int = 1, epochs: float = math.inf, heard: bool = True) -> None:
+    def work(self, conductor: Conductor | Phases, slots: int = 1, epochs: float = math.inf, heard: bool = True) -> None:
         """Let workers train until the conductor ends it, or all are killed after `epochs`, the last one `heard` of or not."""
         running: dict[str, Iterator[Message]] = {}
         limit = len(self.ledger) + epochs
@@ -118,21 +137,32 @@ class Search:
     def messages(self, trial: TrialRecord) -> Iterator[Message]:
         """What a worker says that takes up this trial, as run_trial does."""
         saved = self.checkpoints.setdefault(trial.key, [])
+        rerun = "s" in trial.key
         if saved:
-            yield Message(trial.key, list(saved))
+            yield Message(trial.key, list(saved), outcomes=self.outcomes(saved, trial) if rerun else b"")
         try:
             for metrics in self.measure(trial)[len(saved) :]:
                 self.ledger.append((trial.key, metrics.epoch))
                 saved.append(metrics)
                 self.clock.now += 1
-                yield Message(trial.key, [metrics])
+                yield Message(trial.key, [metrics], outcomes=self.outcomes(saved, trial) if rerun else b"")
         except ValueError as error:
             yield Message(trial.key, end="failed", reason=f"Traceback\n{type(error).__name__}: {error}")
+
+    @staticmethod
+    def outcomes(saved: list[EpochMetrics], trial: TrialRecord) -> bytes:
+        """What a network says of 100 images that is as good as the last epoch was, when it is trained to its end."""
+        if len(saved) < trial.planned_epochs:
+            return b""
+        actual = np.arange(100) % 5
+        hits = np.arange(100) < round(100 * (saved[-1].val_accuracy or 0.0))
+        return Outcomes(actual, np.where(hits, actual, (actual + 1) % 5), np.ones(100, np.float32)).to_bytes()
 
 
 def story(snapshot: StudySnapshot) -> list[tuple[object, ...]]:
     """What a study says without the time of day: the same for two searches that went the same way."""
+    runs = (*snapshot.trials, *(rerun.run for rerun in snapshot.reruns))
     return [
         (t.number, t.key, t.hyperparameters, t.seed, t.state, t.value, t.reason, [replace(e, seconds=0) for e in t.epochs])
-        for t in snapshot.trials
+        for t in runs
     ]

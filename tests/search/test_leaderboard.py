@@ -4,7 +4,9 @@ import math
 
 import pandas as pd
 
+from pipeline.search.choice import Candidate, Ranking
 from pipeline.search.leaderboard import curves, history, leaderboard
+from pipeline.search.selection import Reselected, Selection
 from pipeline.study.records import State, StudySnapshot, TrialRecord
 from tests.search.driving import epoch
 
@@ -70,3 +72,16 @@ def test_the_curves_have_one_row_an_epoch_trained() -> None:
 
 def test_a_study_without_trials_gives_empty_tables() -> None:
     assert [len(table(snapshot())) for table in (leaderboard, history, curves)] == [0, 0, 0]
+
+
+def test_candidates_show_what_they_have_with_new_seeds_and_how_they_stand() -> None:
+    def candidate(number: int, value: float, behind_low: float) -> Candidate:
+        return Candidate(number, f"k-{number}", 9, 0.8, (value,), value, value - 0.1, value + 0.1, behind_low, 0.2)
+
+    ranking = Ranking((candidate(8, 0.75, 0.0), candidate(2, 0.7, -0.01), candidate(0, 0.5, 0.1)), 0.0)
+    selection = Selection("val_accuracy", TRIALS[8], TRIALS[2], 3, Reselected(ranking, 1, 9, {}, 0.1))
+    table = leaderboard(snapshot(*TRIALS), selection).set_index("number")
+    assert table.index.tolist() == leaderboard(snapshot(*TRIALS))["number"].tolist()
+    assert table["reselection"].dropna().to_dict() == {2: "tied", 8: "chosen", 0: "behind"}
+    assert table.loc[2, ["reselection_value", "reselection_low", "reselection_high"]].tolist() == [0.7, 0.6, 0.7 + 0.1]
+    assert "reselection" not in leaderboard(snapshot(*TRIALS))

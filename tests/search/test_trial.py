@@ -12,6 +12,7 @@ import pytest
 import torch
 
 from pipeline import artifacts
+from pipeline.outcomes import Outcomes
 from pipeline.search.messages import Assignment, Message, checkpoint_path
 from pipeline.search.trial import LEDGER, TrialData, run_trial
 from pipeline.training.metrics import EpochMetrics
@@ -160,3 +161,20 @@ def test_the_data_is_never_written_to(assignment: Assignment, data: TrialData) -
 def test_a_trial_uses_the_threads_it_was_given(assignment: Assignment, data: TrialData) -> None:
     next(run_trial(replace(assignment, threads=2), data))
     assert torch.get_num_threads() == 2
+
+
+def test_a_rerun_says_at_its_end_and_only_then_what_its_network_says_of_each_image(
+    assignment: Assignment, data: TrialData
+) -> None:
+    messages = list(run_trial(replace(assignment, rerun=True), data))
+    assert [bool(message.outcomes) for message in messages] == [False, False, True]
+    outcomes, last = Outcomes.from_bytes(messages[-1].outcomes), messages[-1].epochs[-1]
+    assert outcomes.actual.tolist() == data.val.labels.tolist()
+    assert outcomes.score("accuracy", len(data.recipe.classes)) == pytest.approx(last.val_accuracy)
+    assert outcomes.score("loss", len(data.recipe.classes)) == pytest.approx(last.val_loss, rel=1e-5)
+
+
+def test_a_rerun_whose_last_message_was_lost_says_it_again(assignment: Assignment, data: TrialData) -> None:
+    first = list(run_trial(replace(assignment, rerun=True), data))[-1]
+    (again,) = run_trial(replace(assignment, rerun=True), data)
+    assert len(again.epochs) == 3 and again.outcomes == first.outcomes

@@ -7,7 +7,7 @@ from dataclasses import replace
 from mlflow import MlflowClient
 from mlflow.entities import Run
 
-from pipeline.study.records import State, StudySnapshot, TrialRecord
+from pipeline.study.records import Rerun, State, StudySnapshot, TrialRecord
 from pipeline.training.metrics import EpochMetrics
 
 BEGUN = 1_700_000_000.25  # unix seconds
@@ -32,6 +32,11 @@ def trial(number: int, state: State = "completed", epochs: int = 3, reason: str 
         epochs=curve,
         committed_at=tuple(BEGUN + number + one.epoch for one in curve),
     )
+
+
+def rerun(trial: TrialRecord) -> Rerun:
+    """The trial's second training with a new seed."""
+    return Rerun(replace(trial, key=f"{trial.key}-s1", seed=8), trial.key, 1)
 
 
 def study(*trials: TrialRecord, finished: bool = False) -> StudySnapshot:

@@ -13,7 +13,7 @@ from mlflow import MlflowClient
 from pipeline.errors import TrackingUnreachable
 from pipeline.study.records import State
 from pipeline.tracking.project import project
-from tests.tracking.studies import BEGUN, Runs, epoch, finished, study, trial
+from tests.tracking.studies import BEGUN, Runs, epoch, finished, rerun, study, trial
 
 
 def test_a_study_becomes_one_parent_run_with_a_nested_run_a_trial(mlflow_uri: str, runs: Runs) -> None:
@@ -29,6 +29,23 @@ def test_a_study_becomes_one_parent_run_with_a_nested_run_a_trial(mlflow_uri: st
     assert {run.data.tags["mlflow.parentRunId"] for run in found.values()} == {parent.info.run_id}
     assert first.data.params == {"train.epochs": "3", "train.learning_rate": "0.001", "model.skip": "False"}
     assert first.data.tags["convoy.kind"] == "trial"
+
+
+def test_a_rerun_is_a_nested_run_that_names_its_trial_and_keeps_the_study_running(mlflow_uri: str, runs: Runs) -> None:
+    again = rerun(trial(0, "running", epochs=1))
+    project(replace(study(trial(0), finished=True), reruns=(again,)), mlflow_uri, "convoy")
+
+    found = runs.by_key()
+    parent, run = found["abcdef0123456789"], found["abcdef01-0000-s1"]
+    assert (parent.info.status, run.info.status) == ("RUNNING", "RUNNING")
+    assert run.data.tags["mlflow.parentRunId"] == parent.info.run_id and run.data.tags["convoy.kind"] == "rerun"
+    assert run.data.tags["convoy.rerun_of"] == "abcdef01-0000" and run.data.params["train.epochs"] == "3"
+
+    ended = replace(study(trial(0), finished=True), reruns=(rerun(trial(0)),))
+    project(ended, mlflow_uri, "convoy")
+    assert project(ended, mlflow_uri, "convoy").updated == 0
+    assert {run.info.status for run in runs.by_key().values()} == {"FINISHED"}
+    assert len(runs.history(runs.by_key()["abcdef01-0000-s1"], "val_accuracy")) == 3
 
 
 def test_each_epoch_is_a_step_with_the_time_of_its_commit(mlflow_uri: str, runs: Runs) -> None:

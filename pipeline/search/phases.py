@@ -1,0 +1,104 @@
+"""A search and, when its budget is spent, its reselection: one after the other on the same workers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from pipeline.errors import ConvoyError
+from pipeline.search.conductor import Conductor
+from pipeline.search.messages import Message
+from pipeline.search.reselection import Reselection
+from pipeline.study.records import TrialRecord
+
+
+class Phases:
+    """What the executor asks, of whichever of the two is at work; a limit on time ends the search and not the reselection.
+
+    `facts()` are told about the study when the search is over. `reselect()` is called once after that, if no trial runs any
+    more and nothing broke the search off; None when nothing is to be trained again.
+    """
+
+    def __init__(
+        self, search: Conductor, facts: Callable[[], Mapping[str, str]], reselect: Callable[[], Reselection] | None
+    ) -> None:
+        self._search, self._facts, self._reselect = search, facts, reselect
+        self._reselection: Reselection | None = None
+        self._live: set[str] = set()
+
+    @property
+    def live(self) -> int:
+        """Runs handed out of which no end was heard."""
+        return len(self._live)
+
+    @property
+    def reselecting(self) -> bool:
+        """Whether what is handed out are reruns."""
+        return self._reselection is not None
+
+    @property
+    def stopped_by(self) -> str:
+        """Why it was asked to end early."""
+        return self._search.stopped_by
+
+    @property
+    def failure(self) -> ConvoyError | None:
+        """Why it cannot go on."""
+        return self._search.failure or (self._reselection.failure if self._reselection else None)
+
+    @property
+    def over(self) -> bool:
+        """Whether everything that runs is to stop now."""
+        if self.stopped_by or self.failure:
+            return True
+        return self._reselect is None and self._search.over
+
+    def exhausted(self) -> bool:
+        """Whether nothing is left to hand out."""
+        self._go_over_when_due()
+        return self.over or self._at_work.exhausted()
+
+    def next(self) -> TrialRecord | None:
+        """The next run to train, committed before it does; None when there is none, or none while others run."""
+        if self.exhausted():
+            return None
+        run = self._at_work.next()
+        if run is None and self._go_over_when_due():  # the last trials left had ended already, or did not fit
+            run = self._at_work.next()
+        if run is not None:
+            self._live.add(run.key)
+        return run
+
+    def heard(self, message: Message) -> bool:
+        """Take in a worker's message; True when its run is not to go on."""
+        ends = self._at_work.heard(message) or self.over
+        if ends:
+            self._live.discard(message.trial_key)
+        return ends
+
+    def lost(self, key: str, reason: str) -> None:
+        """A worker died again and again on this run."""
+        self._at_work.lost(key, reason)
+        self._live.discard(key)
+
+    def stop(self, why: str) -> None:
+        """Ask for the end: what runs is put aside after its present epoch. Safe in a signal handler."""
+        self._search.stop(why)
+
+    def close(self) -> None:
+        """Put what runs aside for next time and store how much the search used."""
+        if self._reselection is None:
+            self._search.close(self._facts())
+        else:
+            self._reselection.close()
+
+    @property
+    def _at_work(self) -> Conductor | Reselection:
+        return self._search if self._reselection is None else self._reselection
+
+    def _go_over_when_due(self) -> bool:
+        """From the search to the reselection; whether that was done now."""
+        if self._reselect is None or self.reselecting or self._live or self.over or not self._search.exhausted():
+            return False
+        self._search.close(self._facts())
+        self._reselection = self._reselect()
+        return True

@@ -1,0 +1,141 @@
+"""The best of a search, trained again from new seeds: the decisions of it, without Ray, as the conductor takes those of a search.
+
+The value of the best of many trials is partly luck with seed and images, so it is never taken for what its network is worth:
+it only chooses the candidates (Cawley and Talbot 2010, Journal of Machine Learning Research 11, 2079–2107).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+
+from pipeline.errors import ConvoyError, DiskFull
+from pipeline.search.messages import Message
+from pipeline.search.settings import Reselect
+from pipeline.study.records import ENDED, Rerun, State, StudySnapshot, TrialRecord
+from pipeline.study.reruns import Reruns
+from pipeline.training.metrics import METRICS, EpochMetrics
+
+
+def candidates(snapshot: StudySnapshot, reselect: Reselect) -> list[TrialRecord]:
+    """The completed trials of the best values, the best first and the earlier of equals; none when there are fewer than two."""
+    sign = 1.0 if snapshot.direction == "minimize" else -1.0
+    completed = [trial for trial in snapshot.trials if trial.state == "completed"]
+    best = sorted(completed, key=lambda trial: (sign * (trial.value or 0.0), trial.number))[: reselect.candidates]
+    return best if len(best) > 1 else []
+
+
+def plan(snapshot: StudySnapshot, reselect: Reselect, seed: int) -> list[Rerun]:
+    """Every rerun that these parameters mean: a pure function of the study's trials, so that a restart plans the same."""
+    chosen = candidates(snapshot, reselect)
+    return [_rerun(trial, repeat, seed) for repeat in range(reselect.seeds) for trial in chosen]
+
+
+def rerun_seed(seed: int, trial_key: str, repeat: int) -> int:
+    """31 bits of sha256: a seed that no trial of the search had, save by chance."""
+    return int.from_bytes(hashlib.sha256(f"{seed}/{trial_key}/{repeat}".encode()).digest()[:4], "big") >> 1
+
+
+def _rerun(trial: TrialRecord, repeat: int, seed: int) -> Rerun:
+    run = replace(
+        trial,
+        key=f"{trial.key}-s{repeat}",
+        seed=rerun_seed(seed, trial.key, repeat),
+        state="interrupted",
+        value=None,
+        reason="",
+        ended_at=None,
+        epochs=(),
+        committed_at=(),
+    )
+    return Rerun(run, trial.key, repeat)
+
+
+class Reselection:
+    """Hands out what is left of a plan and takes in what comes of it; nothing is stopped early or told to the sampler.
+
+    `ended(rerun)` is told of every end. When it is asked to stop is the business of Phases.
+    """
+
+    def __init__(
+        self, reruns: Reruns, planned: Iterable[Rerun], metric: str, ended: Callable[[Rerun], None] = lambda rerun: None
+    ) -> None:
+        self._reruns, self._metric, self._ended = reruns, metric, ended
+        known = {rerun.run.key: rerun for rerun in reruns.read()}
+        self._begun = set(known)
+        self._all = {rerun.run.key: known.get(rerun.run.key, rerun) for rerun in planned}
+        self._waiting = [key for key, rerun in self._all.items() if rerun.run.state not in ENDED]
+        self._live: set[str] = set()
+        self.failure: ConvoyError | None = None
+
+    @property
+    def left(self) -> list[Rerun]:
+        """What is still to be trained."""
+        return [rerun for rerun in self._all.values() if rerun.run.state not in ENDED]
+
+    def exhausted(self) -> bool:
+        """Whether no further rerun will be handed out."""
+        return self.failure is not None or not self._waiting
+
+    def next(self) -> TrialRecord | None:
+        """The next run to train, committed before it does; None when there is none."""
+        if self.exhausted():
+            return None
+        rerun = self._all[self._waiting.pop(0)]
+        key = rerun.run.key
+        self._reruns.resume(key) if key in self._begun else self._reruns.begin(rerun)
+        self._live.add(key)
+        return rerun.run
+
+    def heard(self, message: Message) -> bool:
+        """Take in a worker's message; True when its run is not to go on."""
+        key = message.trial_key
+        if key not in self._live:
+            return True
+        known = len(self._all[key].run.epochs)
+        for metrics in (metrics for metrics in message.epochs if metrics.epoch > known):
+            self._add(key, metrics)
+        if message.end == "disk full":
+            self.failure = self.failure or DiskFull(key, why=message.reason, remedy="free space and run the same command again")
+        elif message.end:
+            self._finish(key, message.end, reason=message.reason)
+        elif message.outcomes:
+            self._settle(key, message.outcomes)
+        return self.failure is not None or key not in self._live
+
+    def lost(self, key: str, reason: str) -> None:
+        """A worker died again and again on this run."""
+        if key in self._live:
+            self._finish(key, "failed", reason=reason)
+
+    def close(self) -> None:
+        """Put aside what runs, and what a killed driver left running, for next time."""
+        self._live.clear()
+        self._reruns.put_aside()
+
+    def _add(self, key: str, metrics: EpochMetrics) -> None:
+        rerun = self._all[key]
+        self._all[key] = replace(rerun, run=replace(rerun.run, epochs=(*rerun.run.epochs, metrics)))
+        self._reruns.add_epoch(key, metrics)
+
+    def _settle(self, key: str, outcomes: bytes) -> None:
+        last = self._all[key].run.epochs[-1]
+        broken = next((name for name in METRICS if not math.isfinite(_value(last, name))), "")
+        if broken:
+            self._finish(key, "diverged", reason=f"{broken} is not finite after epoch {last.epoch}")
+        else:
+            self._finish(key, "completed", value=_value(last, self._metric), outcomes=outcomes)
+
+    def _finish(self, key: str, state: State, *, value: float | None = None, reason: str = "", outcomes: bytes = b"") -> None:
+        self._reruns.finish(key, state, value=value, reason=reason, outcomes=outcomes)
+        rerun = self._all[key]
+        self._all[key] = ended = replace(rerun, run=replace(rerun.run, state=state, value=value, reason=reason))
+        self._live.discard(key)
+        self._ended(ended)
+
+
+def _value(metrics: EpochMetrics, name: str) -> float:
+    value: float | None = getattr(metrics, name)
+    return math.nan if value is None else value

@@ -1,0 +1,123 @@
+"""The trial that is refitted, and what speaks for it: from the study and what its reruns said, to plain values."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from pipeline.errors import ReselectionFailed
+from pipeline.outcomes import Outcomes
+from pipeline.search.choice import CONFIDENCE, Contender, Ranking, rank
+from pipeline.search.reselection import candidates
+from pipeline.search.settings import Reselect
+from pipeline.study.records import Rerun, StudySnapshot, TrialRecord
+
+
+@dataclass(frozen=True)
+class Reselected:
+    """`left_out`: trial number → why it could not be chosen; `images`: how many each value is of.
+
+    search_optimism: by how much the best trial of the search looked better there than with new seeds; None if it is left out.
+    """
+
+    ranking: Ranking
+    seeds: int
+    images: int
+    left_out: dict[int, str]
+    search_optimism: float | None
+
+
+@dataclass(frozen=True)
+class Selection:
+    """`best` is the best of the search's `completed` trials; without a reselection it is the chosen one."""
+
+    metric: str
+    chosen: TrialRecord
+    best: TrialRecord
+    completed: int
+    reselected: Reselected | None
+
+    def record(self) -> dict[str, Any]:
+        """As plain values: what best.yaml, model.json and the report say of the choice."""
+        return {
+            "metric": self.metric,
+            "chosen_trial": self.chosen.number,
+            "search": {"trial": self.best.number, "value": self.best.value, "completed_trials": self.completed},
+            "reselection": None if self.reselected is None else _record(self.reselected),
+        }
+
+
+def select(
+    snapshot: StudySnapshot,
+    reselect: Reselect,
+    outcomes: Mapping[str, Outcomes],
+    classes: int,
+    parameters: Callable[[TrialRecord], int],
+    seed: int,
+) -> Selection:
+    """Choose among the candidates that were trained again; the search decides when none was to be.
+
+    outcomes: by the key of the rerun; parameters: of a trial's network. Raises ReselectionFailed when no candidate came to its
+    end with every new seed.
+    """
+    best = snapshot.best()
+    assert best is not None, "a search without a finished trial raises"
+    completed = sum(trial.state == "completed" for trial in snapshot.trials)
+    trials = candidates(snapshot, reselect)
+    if not trials:
+        return Selection(snapshot.metric, best, best, completed, None)
+    left_out = {trial.number: why for trial in trials if (why := _missing(trial, reselect.seeds, snapshot.reruns))}
+    contenders = [
+        Contender(trial, parameters(trial), _of_each_seed(trial, reselect.seeds, snapshot.reruns, outcomes))
+        for trial in trials
+        if trial.number not in left_out
+    ]
+    if not contenders:
+        why = "; ".join(f"trial {number} {why}" for number, why in left_out.items())
+        remedy = "raise search.reselect.candidates, or search with smaller learning rates"
+        raise ReselectionFailed("the reselection", why=why, remedy=remedy)
+    ranking = rank(contenders, snapshot.metric, classes, seed)
+    chosen = next(trial for trial in trials if trial.number == ranking.candidates[0].trial_number)
+    images = len(contenders[0].outcomes[0])
+    optimism = _search_optimism(best, ranking, snapshot.direction)
+    return Selection(snapshot.metric, chosen, best, completed, Reselected(ranking, reselect.seeds, images, left_out, optimism))
+
+
+def _missing(trial: TrialRecord, seeds: int, reruns: Sequence[Rerun]) -> str:
+    """Why the trial has not a value for every seed; empty when it has."""
+    states = {rerun.repeat: rerun.run.state for rerun in reruns if rerun.trial_key == trial.key}
+    broken = [f"{states.get(repeat, 'not trained')} with seed {repeat + 1}" for repeat in range(seeds)]
+    return ", ".join(text for text in broken if not text.startswith("completed"))
+
+
+def _of_each_seed(
+    trial: TrialRecord, seeds: int, reruns: Sequence[Rerun], outcomes: Mapping[str, Outcomes]
+) -> tuple[Outcomes, ...]:
+    by_repeat = {rerun.repeat: outcomes[rerun.run.key] for rerun in reruns if rerun.trial_key == trial.key}
+    return tuple(by_repeat[repeat] for repeat in range(seeds))
+
+
+def _search_optimism(best: TrialRecord, ranking: Ranking, direction: str) -> float | None:
+    again = [candidate.value for candidate in ranking.candidates if candidate.trial_number == best.number]
+    if not again or best.value is None:
+        return None
+    return best.value - again[0] if direction == "maximize" else again[0] - best.value
+
+
+def _record(reselected: Reselected) -> dict[str, Any]:
+    chosen, *others = reselected.ranking.candidates
+    ranked = [{**asdict(one), "values": list(one.values), "tied": one.tied} for one in (chosen, *others)]
+    return {
+        "seeds": reselected.seeds,
+        "images": reselected.images,
+        "confidence": CONFIDENCE,
+        "value": chosen.value,
+        "low": chosen.low,
+        "high": chosen.high,
+        "tied_with": [one.trial_number for one in others if one.tied],
+        "search_optimism": reselected.search_optimism,
+        "choice_optimism": reselected.ranking.optimism,
+        "candidates": ranked,
+        "left_out": [{"trial_number": number, "why": why} for number, why in reselected.left_out.items()],
+    }

@@ -1,0 +1,103 @@
+"""The reruns of a study in its database: Optuna never hears of them, so that they teach the sampler nothing.
+
+Like a trial a rerun is committed before it trains, each epoch as it arrives, and its end with what the network said of each
+image; the driver that holds the study's lock is the only writer.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+
+import sqlalchemy as sa
+
+from pipeline.study import tables
+from pipeline.study.records import Rerun, State, TrialRecord
+from pipeline.training.metrics import EpochMetrics
+
+_SHOWN = [column for column in tables.reruns.c if column.name != "outcomes"]
+
+
+class Reruns:
+    """The reruns of one study, open for reading and writing."""
+
+    def __init__(self, url: str, study_id: str) -> None:
+        self._engine, self._study_id = tables.connect(url), study_id
+
+    def begin(self, rerun: Rerun) -> None:
+        """Commit a rerun before it trains."""
+        run = rerun.run
+        values = {
+            "key": run.key,
+            "trial_key": rerun.trial_key,
+            "number": run.number,
+            "repeat": rerun.repeat,
+            "fold": rerun.fold,
+            "hyperparameters": run.hyperparameters,
+            "seed": run.seed,
+            "state": "running",
+            "reason": "",
+            "started_at": time.time(),
+        }
+        with self._engine.begin() as connection:
+            connection.execute(sa.insert(tables.reruns).values(study_id=self._study_id, **values))
+
+    def resume(self, key: str) -> None:
+        """Take up an interrupted rerun again."""
+        self._update(tables.reruns.c.key == key, state="running")
+
+    def add_epoch(self, key: str, metrics: EpochMetrics) -> None:
+        """Commit one epoch; none is ever stopped early."""
+        tables.insert_epoch(self._engine, self._study_id, key, metrics, time.time(), stop=False)
+
+    def finish(self, key: str, state: State, *, value: float | None = None, reason: str = "", outcomes: bytes = b"") -> None:
+        """Commit how a rerun ended: its value, and what the network said of each image, of completed ones."""
+        ended = {"state": state, "value": value, "reason": reason, "outcomes": outcomes or None, "ended_at": time.time()}
+        self._update(tables.reruns.c.key == key, **ended)
+
+    def put_aside(self) -> None:
+        """What was running waits for next time."""
+        self._update(tables.reruns.c.state == "running", state="interrupted")
+
+    def read(self) -> tuple[Rerun, ...]:
+        """All of them, in the order of their keys."""
+        curves: dict[str, list[sa.RowMapping]] = {}
+        for row in tables.epoch_rows(self._engine, self._study_id):
+            curves.setdefault(row["trial_key"], []).append(row)
+        return records(self._engine, self._study_id, curves)
+
+    def outcomes(self) -> dict[str, bytes]:
+        """Key → what the network said of each image, of completed reruns."""
+        columns = tables.reruns.c
+        query = sa.select(columns.key, columns.outcomes).where(columns.study_id == self._study_id)
+        with self._engine.connect() as connection:
+            return {row.key: row.outcomes for row in connection.execute(query) if row.outcomes is not None}
+
+    def _update(self, which: sa.ColumnElement[bool], **values: object) -> None:
+        mine = tables.reruns.c.study_id == self._study_id
+        with self._engine.begin() as connection:
+            connection.execute(sa.update(tables.reruns).where(mine, which).values(**values))
+
+
+def records(engine: sa.Engine, study_id: str, curves: Mapping[str, Sequence[sa.RowMapping]]) -> tuple[Rerun, ...]:
+    """The reruns of a study, given the rows of its epochs by key."""
+    query = sa.select(*_SHOWN).where(tables.reruns.c.study_id == study_id).order_by(tables.reruns.c.key)
+    with engine.connect() as connection:
+        return tuple(_rerun(row, curves.get(row["key"], ())) for row in connection.execute(query).mappings())
+
+
+def _rerun(row: sa.RowMapping, curve: Sequence[sa.RowMapping]) -> Rerun:
+    run = TrialRecord(
+        key=row["key"],
+        number=row["number"],
+        state=row["state"],
+        hyperparameters=row["hyperparameters"],
+        seed=row["seed"],
+        value=row["value"],
+        reason=row["reason"],
+        started_at=row["started_at"],
+        ended_at=row["ended_at"],
+        epochs=tuple(tables.metrics(epoch) for epoch in curve),
+        committed_at=tuple(epoch["committed_at"] for epoch in curve),
+    )
+    return Rerun(run, row["trial_key"], row["repeat"], row["fold"])

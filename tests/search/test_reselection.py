@@ -1,0 +1,112 @@
+"""The best of a search are trained again: which ones, from which seeds, and what becomes of them, without Ray."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from pipeline.errors import DiskFull
+from pipeline.search.messages import Message
+from pipeline.search.reselection import Reselection, candidates, plan, rerun_seed
+from pipeline.search.settings import Reselect
+from pipeline.study.records import StudySnapshot
+from pipeline.study.reruns import Reruns
+from tests.search.driving import STUDY, Search, epoch
+from tests.search.reselecting import snapshot, trial
+
+TRIALS = [trial(number, value) for number, value in enumerate((0.7, None, 0.9, 0.8, 0.9, 0.6))]
+
+
+def numbers(study: StudySnapshot, count: int) -> list[int]:
+    return [one.number for one in candidates(study, Reselect(candidates=count))]
+
+
+def test_the_candidates_are_the_completed_trials_of_the_best_values_the_earlier_of_equals_first() -> None:
+    assert numbers(snapshot(*TRIALS), 3) == [2, 4, 3]
+    assert numbers(snapshot(*TRIALS), 50) == [2, 4, 3, 0, 5]
+    assert numbers(snapshot(*TRIALS, metric="val_loss"), 2) == [5, 0]
+
+
+def test_one_alone_is_no_choice() -> None:
+    assert numbers(snapshot(*TRIALS), 1) == numbers(snapshot(*TRIALS[:2]), 3) == []
+
+
+def test_the_plan_has_each_candidate_with_each_seed_and_is_the_same_whenever_it_is_made() -> None:
+    planned = plan(snapshot(*TRIALS), Reselect(candidates=2, seeds=2), 7)
+    assert [(rerun.trial_key[-4:], rerun.repeat) for rerun in planned] == [("0002", 0), ("0004", 0), ("0002", 1), ("0004", 1)]
+    assert planned == plan(snapshot(*TRIALS), Reselect(candidates=2, seeds=2), 7)
+    assert planned[0].run.hyperparameters == TRIALS[2].hyperparameters and planned[0].run.epochs == ()
+
+
+def test_every_rerun_has_a_key_and_a_seed_of_its_own_and_more_of_them_change_none() -> None:
+    few, many = (plan(snapshot(*TRIALS), Reselect(candidates=k, seeds=s), 7) for k, s in ((2, 2), (5, 9)))
+    seeds = {rerun.run.key: rerun.run.seed for rerun in many}
+    assert len(seeds) == len(set(seeds.values())) == 45
+    assert all(seeds[rerun.run.key] == rerun.run.seed < 2**31 for rerun in few)
+    assert max(map(len, seeds)) <= 32  # characters that the database keeps
+    assert rerun_seed(7, "a", 0) != rerun_seed(8, "a", 0)
+
+
+@pytest.fixture
+def search(tmp_path: object) -> Search:
+    return Search(tmp_path)  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def begun(search: Search) -> tuple[Search, Reselection]:
+    """A reselection of three trials with one seed, its first run handed out."""
+    search.work(search.conductor(trials=3))
+    planned = plan(search.snapshot(), Reselect(seeds=1), 0)
+    reselection = Reselection(Reruns(search.url, STUDY), planned, "val_accuracy", search.ended_again.append)
+    assert reselection.next() is not None
+    return search, reselection
+
+
+def test_a_rerun_is_committed_before_it_trains_and_each_epoch_as_it_arrives(begun: tuple[Search, Reselection]) -> None:
+    search, reselection = begun
+    (rerun,) = search.snapshot().reruns
+    assert (rerun.run.state, rerun.run.epochs) == ("running", ())
+    assert not reselection.heard(Message(rerun.run.key, [epoch(1, 0.5)]))
+    assert not reselection.heard(Message(rerun.run.key, [epoch(1, 0.5)]))
+    assert search.snapshot().reruns[0].run.epochs == (epoch(1, 0.5),)
+
+
+@pytest.mark.parametrize(
+    ("message", "state", "reason"),
+    [
+        (Message("", end="failed", reason="Traceback\nValueError: x"), "failed", "Traceback\nValueError: x"),
+        (Message("", end="diverged", reason="diverged in epoch 1"), "diverged", "diverged in epoch 1"),
+        (Message("", [epoch(1, 0.5, loss=math.inf)], outcomes=b"x"), "diverged", "val_loss is not finite after epoch 1"),
+        (None, "failed", "its worker died"),
+    ],
+)
+def test_a_rerun_may_end_badly_and_the_others_go_on(
+    begun: tuple[Search, Reselection], message: Message | None, state: str, reason: str
+) -> None:
+    search, reselection = begun
+    key = search.snapshot().reruns[0].run.key
+    if message is None:
+        reselection.lost(key, reason)
+    else:
+        assert reselection.heard(Message(key, message.epochs, message.end, message.reason, message.outcomes))
+    (rerun,) = search.snapshot().reruns
+    assert (rerun.run.state, rerun.run.reason, rerun.run.value) == (state, reason, None)
+    assert [one.run.state for one in search.ended_again] == [state]
+    assert len(reselection.left) == 2 and reselection.next() is not None
+
+
+def test_a_full_disk_ends_it_and_the_run_waits(begun: tuple[Search, Reselection]) -> None:
+    search, reselection = begun
+    key = search.snapshot().reruns[0].run.key
+    assert reselection.heard(Message(key, end="disk full", reason="no space"))
+    assert isinstance(reselection.failure, DiskFull) and reselection.next() is None
+    reselection.close()
+    assert search.snapshot().reruns[0].run.state == "interrupted"
+
+
+def test_messages_of_runs_that_are_not_live_are_refused(begun: tuple[Search, Reselection]) -> None:
+    search, reselection = begun
+    before = search.snapshot()
+    assert reselection.heard(Message("00112233-0001-s9", [epoch(1, 0.5)]))
+    assert search.snapshot() == before
