@@ -11,7 +11,7 @@ from pipeline.data.augmentation.settings import mixing_refused
 from pipeline.data.catalog.settings import IngestParams
 from pipeline.data.preparation.recipe import PreprocessParams
 from pipeline.data.split.settings import SplitParams
-from pipeline.errors import ConvoyError, UnknownKey, raise_all
+from pipeline.errors import ConvoyError, UnknownKey, WrongValue, raise_all
 from pipeline.search.settings import SearchParams
 from pipeline.tracking.settings import RegisterParams
 from pipeline.training.settings import EvaluateParams, RefitParams
@@ -43,8 +43,19 @@ def load(path: Path) -> Params:
         problems += wrong
     if isinstance(preprocess := sections["preprocess"], PreprocessParams):
         problems += mixing_refused(preprocess.augment, file)
+    if not problems:
+        problems += _folds_missing(sections["search"], sections["split"], file)
     raise_all(problems)
     return Params(**sections)
+
+
+def _folds_missing(search: SearchParams, split: SplitParams, file: YamlFile) -> list[ConvoyError]:
+    """Candidates can only be scored on folds when the split makes some."""
+    if search.reselect.score_on == "val" or split.folds:
+        return []
+    place = ("search", "reselect", "score_on")
+    remedy = "set split.folds to 2 or more, or score_on: val"
+    return [WrongValue(".".join(place), where=file.where(place), why="split.folds is 0: there are no folds", remedy=remedy)]
 
 
 def _unknown(name: str, file: YamlFile) -> UnknownKey:

@@ -42,6 +42,7 @@ WINNER = {
         "search": {"trial": 5, "value": 1.0, "completed_trials": 7},
         "reselection": {
             "seeds": 2,
+            "scored_on": "val",
             "images": 24,
             "confidence": 0.95,
             "value": 0.9375,

@@ -88,6 +88,10 @@ TABLE = [
         "search: {time_limit_minutes: .inf}\n",
         "E203 search.time_limit_minutes at params.yaml:1:10 — inf: Input should be a finite number",
     ),
+    (
+        "search: {reselect: {score_on: folds}}\n",
+        "E203 search.reselect.score_on at params.yaml:1:21 — split.folds is 0: there are no folds — set split.folds to 2 or more",
+    ),
     ("search:\n", "E203 search at params.yaml:1:1 — None: Input should be `key: value`"),
     ("refit: 3\n", "E203 refit at params.yaml:1:1 — 3: Input should be `key: value`"),
 ]

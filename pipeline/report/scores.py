@@ -80,7 +80,7 @@ def _three_scores(selection: Values, test: Values) -> str:
     best_of = f"trial {search['trial']}, the best of {search['completed_trials']}, on val"
     rows = [["Search", best_of, f"{search['value']:.4f}", "none"]]
     if again is not None:
-        what = f"trial {selection['chosen_trial']} with {_seeds(again)}, on val ({again['images']} images)"
+        what = f"trial {selection['chosen_trial']} with {_seeds(again)}, on {again['scored_on']} ({again['images']} images)"
         rows.append(["Reselection", what, f"{again['value']:.4f}", _range(again)])
     name = _counterpart(metric)
     what = f"trial {selection['chosen_trial']} refitted, on the sealed test split ({test['n']} images)"

@@ -14,7 +14,8 @@ from pipeline.training.metrics import EpochMetrics
 class Assignment:
     """One trial to train: `folder` holds its checkpoint and the ledger of all epochs begun.
 
-    Of a rerun, what the trained network says of each image is wanted too.
+    Of a rerun, what the trained network says of each image is wanted too; with a `fold`, this one of train + val is held out and
+    takes the place of val.
     """
 
     trial_key: str
@@ -25,6 +26,7 @@ class Assignment:
     threads: int
     device: Literal["cpu", "cuda"]
     rerun: bool = False
+    fold: int | None = None
 
     def record(self) -> dict[str, Any]:
         """As a configuration of Ray Tune."""
@@ -42,7 +44,7 @@ class Message:
     epochs: list[EpochMetrics] = field(default_factory=list)
     end: Literal["", "diverged", "failed", "disk full"] = ""
     reason: str = ""  # for a person; for `failed` its last line is the exception
-    outcomes: bytes = b""  # of a rerun that is trained to its end: outcomes.Outcomes of the val images
+    outcomes: bytes = b""  # of a rerun that is trained to its end: outcomes.Outcomes of the images it is scored on
 
 
 def checkpoint_path(folder: Path, trial_key: str) -> Path:

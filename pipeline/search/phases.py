@@ -8,7 +8,7 @@ from pipeline.errors import ConvoyError
 from pipeline.search.conductor import Conductor
 from pipeline.search.messages import Message
 from pipeline.search.reselection import Reselection
-from pipeline.study.records import TrialRecord
+from pipeline.study.records import Rerun, TrialRecord
 
 
 class Phases:
@@ -34,6 +34,10 @@ class Phases:
     def reselecting(self) -> bool:
         """Whether what is handed out are reruns."""
         return self._reselection is not None
+
+    def rerun(self, key: str) -> Rerun | None:
+        """What was handed out under this key, when it is a rerun."""
+        return None if self._reselection is None else self._reselection.rerun(key)
 
     @property
     def stopped_by(self) -> str:

@@ -48,7 +48,8 @@ def rerun_line(rerun: Rerun, params: SearchParams) -> str:
     """How a rerun ended."""
     run = rerun.run
     result = f"{params.metric} {run.value:.4f}" if run.value is not None else _last_line(run.reason)
-    return f"trial {run.number:3d}  {run.state:10s}  {result}  new seed {rerun.repeat + 1}/{params.reselect.seeds}"
+    fold = "" if rerun.fold is None else f", fold {rerun.fold}"
+    return f"trial {run.number:3d}  {run.state:10s}  {result}  new seed {rerun.repeat + 1}/{params.reselect.seeds}{fold}"
 
 
 def _last_line(text: str) -> str:

@@ -27,22 +27,27 @@ def candidates(snapshot: StudySnapshot, reselect: Reselect) -> list[TrialRecord]
     return best if len(best) > 1 else []
 
 
-def plan(snapshot: StudySnapshot, reselect: Reselect, seed: int) -> list[Rerun]:
-    """Every rerun that these parameters mean: a pure function of the study's trials, so that a restart plans the same."""
+def plan(snapshot: StudySnapshot, reselect: Reselect, seed: int, folds: int = 0) -> list[Rerun]:
+    """Every rerun that these parameters mean: a pure function of the study's trials, so that a restart plans the same.
+
+    folds: of train + val; each is held out and scored once a seed when the candidates are not scored on val.
+    """
+    held_out = range(folds) if reselect.score_on == "folds" else [None]
     chosen = candidates(snapshot, reselect)
-    return [_rerun(trial, repeat, seed) for repeat in range(reselect.seeds) for trial in chosen]
+    return [_rerun(trial, repeat, fold, seed) for repeat in range(reselect.seeds) for fold in held_out for trial in chosen]
 
 
-def rerun_seed(seed: int, trial_key: str, repeat: int) -> int:
+def rerun_seed(seed: int, rerun_key: str) -> int:
     """31 bits of sha256: a seed that no trial of the search had, save by chance."""
-    return int.from_bytes(hashlib.sha256(f"{seed}/{trial_key}/{repeat}".encode()).digest()[:4], "big") >> 1
+    return int.from_bytes(hashlib.sha256(f"{seed}/{rerun_key}".encode()).digest()[:4], "big") >> 1
 
 
-def _rerun(trial: TrialRecord, repeat: int, seed: int) -> Rerun:
+def _rerun(trial: TrialRecord, repeat: int, fold: int | None, seed: int) -> Rerun:
+    key = f"{trial.key}-s{repeat}" + ("" if fold is None else f"f{fold}")
     run = replace(
         trial,
-        key=f"{trial.key}-s{repeat}",
-        seed=rerun_seed(seed, trial.key, repeat),
+        key=key,
+        seed=rerun_seed(seed, key),
         state="interrupted",
         value=None,
         reason="",
@@ -50,7 +55,7 @@ def _rerun(trial: TrialRecord, repeat: int, seed: int) -> Rerun:
         epochs=(),
         committed_at=(),
     )
-    return Rerun(run, trial.key, repeat)
+    return Rerun(run, trial.key, repeat, fold)
 
 
 class Reselection:
@@ -74,6 +79,10 @@ class Reselection:
     def left(self) -> list[Rerun]:
         """What is still to be trained."""
         return [rerun for rerun in self._all.values() if rerun.run.state not in ENDED]
+
+    def rerun(self, key: str) -> Rerun:
+        """The rerun of this key."""
+        return self._all[key]
 
     def exhausted(self) -> bool:
         """Whether no further rerun will be handed out."""

@@ -12,7 +12,7 @@ import pipeline
 from pipeline import layout
 from pipeline.data.preparation import packed
 from pipeline.data.preparation.recipe import Recipe
-from pipeline.errors import Interrupted, NoTrialFinished
+from pipeline.errors import Interrupted, NoTrialFinished, WrongValue
 from pipeline.search import feasibility, identity, ray_environment, reselection, resources
 from pipeline.search.conductor import Conductor
 from pipeline.search.interruption import EXIT_CODES, interruptible
@@ -71,6 +71,17 @@ def require_feasible(space: Space, recipe: Recipe, limits: Limits, hyperparamete
     feasibility.require(feasibility.cost(space.parse(hyperparameters), recipe.shape, len(recipe.classes)), limits)
 
 
+def fold_count(params: SearchParams, recipe: Recipe, folder: Path) -> int:
+    """How many folds the candidates are scored on, 0 when that is val; raises WrongValue when the data has none."""
+    if params.reselect.score_on == "val" or not params.reselect.wanted:
+        return 0
+    folds = max(packed.read_folds(folder / split, recipe.digests[split]) for split in ("train", "val"))
+    if folds == 0:
+        why, remedy = "the packed images are in no folds", "set split.folds and run `dvc repro`, or score_on: val"
+        raise WrongValue("search.reselect.score_on", where=str(folder), why=why, remedy=remedy)
+    return folds
+
+
 def search(params: SearchParams, space: Space, recipe: Recipe, setting: Setting) -> StudySnapshot:
     """Continue the study, or begin it, until its budget is spent and its best are trained again; the same call goes on.
 
@@ -78,6 +89,7 @@ def search(params: SearchParams, space: Space, recipe: Recipe, setting: Setting)
     on or nothing was found.
     """
     watched = parents_to_watch()  # first of all: whoever starts us may be gone a moment later
+    folds = fold_count(params, recipe, setting.data)
     row = new_study(params, space, recipe, setting.facts)
     folder = setting.state / "studies" / row.study_id
     url = setting.database
@@ -85,7 +97,7 @@ def search(params: SearchParams, space: Space, recipe: Recipe, setting: Setting)
         study, before = store.create(url, row)
         _announce(study, before, row)
         conductor = _conduct(params, space, recipe, study)
-        phases = _phases(conductor, params, study, Reruns(url, row.study_id), setting)
+        phases = _phases(conductor, params, folds, study, Reruns(url, row.study_id), setting)
         follower = follow(lambda: store.read(url, row.study_id), setting.tracking_uri, params.experiment)
         try:
             if not phases.exhausted():
@@ -127,13 +139,15 @@ def _conduct(params: SearchParams, space: Space, recipe: Recipe, study: store.St
     return conductor
 
 
-def _phases(conductor: Conductor, params: SearchParams, study: store.Study, reruns: Reruns, setting: Setting) -> Phases:
+def _phases(
+    conductor: Conductor, params: SearchParams, folds: int, study: store.Study, reruns: Reruns, setting: Setting
+) -> Phases:
     """The search, then the reselection that these parameters mean."""
     reruns.put_aside()  # what a killed driver left running
 
     def reselect() -> Reselection:
         snapshot = study.snapshot()
-        planned = reselection.plan(snapshot, params.reselect, params.seed)
+        planned = reselection.plan(snapshot, params.reselect, params.seed, folds)
         phase = Reselection(reruns, planned, params.metric, lambda rerun: print(rerun_line(rerun, params)))
         if phase.left:
             print(reselection_line(phase.left, snapshot.trials))
@@ -159,8 +173,18 @@ def _train(
 
     def assign(trial: TrialRecord) -> Assignment:
         device: Literal["cpu", "cuda"] = "cuda" if share.gpus else "cpu"
-        rerun, family = phases.reselecting, space.family_of(trial.hyperparameters)
-        return Assignment(trial.key, family, trial.hyperparameters, trial.seed, str(folder), share.threads, device, rerun=rerun)
+        rerun = phases.rerun(trial.key)
+        return Assignment(
+            trial.key,
+            space.family_of(trial.hyperparameters),
+            trial.hyperparameters,
+            trial.seed,
+            str(folder),
+            share.threads,
+            device,
+            rerun=rerun is not None,
+            fold=rerun.fold if rerun else None,
+        )
 
     with interruptible(phases.stop, watched), local_ray(share, cpus, gpus, data.nbytes):
         train_all(phases, assign, data, share, scratch=folder / "ray")

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from pipeline.errors import ReselectionFailed
-from pipeline.outcomes import Outcomes
+from pipeline.outcomes import Outcomes, join
 from pipeline.search.choice import CONFIDENCE, Contender, Ranking, rank
-from pipeline.search.reselection import candidates
+from pipeline.search.reselection import candidates, plan
 from pipeline.search.settings import Reselect
-from pipeline.study.records import Rerun, StudySnapshot, TrialRecord
+from pipeline.study.records import Rerun, State, StudySnapshot, TrialRecord
 
 
 @dataclass(frozen=True)
@@ -23,6 +24,7 @@ class Reselected:
 
     ranking: Ranking
     seeds: int
+    scored_on: str
     images: int
     left_out: dict[int, str]
     search_optimism: float | None
@@ -55,11 +57,12 @@ def select(
     classes: int,
     parameters: Callable[[TrialRecord], int],
     seed: int,
+    folds: int = 0,
 ) -> Selection:
     """Choose among the candidates that were trained again; the search decides when none was to be.
 
-    outcomes: by the key of the rerun; parameters: of a trial's network. Raises ReselectionFailed when no candidate came to its
-    end with every new seed.
+    outcomes: by the key of the rerun; parameters: of a trial's network; folds: those scored on, 0 for val. Raises
+    ReselectionFailed when no candidate came to its end with every new seed.
     """
     best = snapshot.best()
     assert best is not None, "a search without a finished trial raises"
@@ -67,9 +70,13 @@ def select(
     trials = candidates(snapshot, reselect)
     if not trials:
         return Selection(snapshot.metric, best, best, completed, None)
-    left_out = {trial.number: why for trial in trials if (why := _missing(trial, reselect.seeds, snapshot.reruns))}
+    planned: dict[str, list[Rerun]] = {trial.key: [] for trial in trials}
+    for rerun in plan(snapshot, reselect, seed, folds):
+        planned[rerun.trial_key].append(rerun)
+    states = {rerun.run.key: rerun.run.state for rerun in snapshot.reruns}
+    left_out = {trial.number: why for trial in trials if (why := _missing(planned[trial.key], states))}
     contenders = [
-        Contender(trial, parameters(trial), _of_each_seed(trial, reselect.seeds, snapshot.reruns, outcomes))
+        Contender(trial, parameters(trial), _of_each_seed(planned[trial.key], outcomes))
         for trial in trials
         if trial.number not in left_out
     ]
@@ -79,23 +86,30 @@ def select(
         raise ReselectionFailed("the reselection", why=why, remedy=remedy)
     ranking = rank(contenders, snapshot.metric, classes, seed)
     chosen = next(trial for trial in trials if trial.number == ranking.candidates[0].trial_number)
-    images = len(contenders[0].outcomes[0])
-    optimism = _search_optimism(best, ranking, snapshot.direction)
-    return Selection(snapshot.metric, chosen, best, completed, Reselected(ranking, reselect.seeds, images, left_out, optimism))
+    reselected = Reselected(
+        ranking=ranking,
+        seeds=reselect.seeds,
+        scored_on=f"{folds} folds of train + val" if reselect.score_on == "folds" else "val",
+        images=len(contenders[0].outcomes[0]),
+        left_out=left_out,
+        search_optimism=_search_optimism(best, ranking, snapshot.direction),
+    )
+    return Selection(snapshot.metric, chosen, best, completed, reselected)
 
 
-def _missing(trial: TrialRecord, seeds: int, reruns: Sequence[Rerun]) -> str:
-    """Why the trial has not a value for every seed; empty when it has."""
-    states = {rerun.repeat: rerun.run.state for rerun in reruns if rerun.trial_key == trial.key}
-    broken = [f"{states.get(repeat, 'not trained')} with seed {repeat + 1}" for repeat in range(seeds)]
-    return ", ".join(text for text in broken if not text.startswith("completed"))
+def _missing(planned: Sequence[Rerun], states: Mapping[str, State]) -> str:
+    """Why a trial has not a value for every seed; empty when it has."""
+    broken = [(rerun.repeat, states.get(rerun.run.key, "not trained")) for rerun in planned]
+    told = dict.fromkeys(f"{state} with seed {repeat + 1}" for repeat, state in broken if state != "completed")
+    return ", ".join(told)
 
 
-def _of_each_seed(
-    trial: TrialRecord, seeds: int, reruns: Sequence[Rerun], outcomes: Mapping[str, Outcomes]
-) -> tuple[Outcomes, ...]:
-    by_repeat = {rerun.repeat: outcomes[rerun.run.key] for rerun in reruns if rerun.trial_key == trial.key}
-    return tuple(by_repeat[repeat] for repeat in range(seeds))
+def _of_each_seed(planned: Sequence[Rerun], outcomes: Mapping[str, Outcomes]) -> tuple[Outcomes, ...]:
+    """One a seed; what was said of the folds, one after another."""
+    by_seed: defaultdict[int, list[Outcomes]] = defaultdict(list)
+    for rerun in planned:
+        by_seed[rerun.repeat].append(outcomes[rerun.run.key])
+    return tuple(join(parts) for parts in by_seed.values())
 
 
 def _search_optimism(best: TrialRecord, ranking: Ranking, direction: str) -> float | None:
@@ -110,6 +124,7 @@ def _record(reselected: Reselected) -> dict[str, Any]:
     ranked = [{**asdict(one), "values": list(one.values), "tied": one.tied} for one in (chosen, *others)]
     return {
         "seeds": reselected.seeds,
+        "scored_on": reselected.scored_on,
         "images": reselected.images,
         "confidence": CONFIDENCE,
         "value": chosen.value,

@@ -33,6 +33,7 @@ class Reselect(Section):
 
     candidates: int = Field(default=3, ge=1, le=100)  # with one there is nothing to choose from, and none is trained again
     seeds: int = Field(default=2, ge=1, le=100)
+    score_on: Literal["val", "folds"] = "val"
 
     @property
     def wanted(self) -> bool:

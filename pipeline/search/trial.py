@@ -12,6 +12,7 @@ from pathlib import Path
 import torch
 
 from pipeline import artifacts
+from pipeline.data.preparation import packed
 from pipeline.data.preparation.packed import Packed
 from pipeline.data.preparation.recipe import Recipe
 from pipeline.errors import DigestMismatch, DiskFull, MissingFile
@@ -33,6 +34,10 @@ class TrialData:
     recipe: Recipe
     train: Packed
     val: Packed
+
+    def holding_out(self, fold: int) -> TrialData:
+        """Train and val together without this fold, which takes the place of val."""
+        return TrialData(self.recipe, *packed.hold_out([self.train, self.val], fold))
 
     @property
     def nbytes(self) -> int:
@@ -60,6 +65,7 @@ def _epochs(assignment: Assignment, data: TrialData) -> Iterator[Message]:
     torch.set_num_threads(assignment.threads)
     folder, key = Path(assignment.folder), assignment.trial_key
     path = checkpoint_path(folder, key)
+    data = data if assignment.fold is None else data.holding_out(assignment.fold)
     training = _training(assignment, data, _saved(path))
     if training.history:
         yield _message(assignment, training, data, list(training.history))

@@ -17,7 +17,7 @@ from pipeline.outcomes import Outcomes
 from pipeline.report import figures, scores
 from pipeline.search import feasibility, leaderboard
 from pipeline.search.budget import Budget
-from pipeline.search.run import ENDED_BY, Setting, search
+from pipeline.search.run import ENDED_BY, Setting, fold_count, search
 from pipeline.search.selection import Selection, select
 from pipeline.search.settings import SearchParams
 from pipeline.search.space import Space, load
@@ -46,7 +46,8 @@ def _select(snapshot: StudySnapshot, params: SearchParams, space: Space, recipe:
     def parameters(trial: TrialRecord) -> int:
         return feasibility.cost(space.parse(trial.hyperparameters), recipe.shape, classes).parameters
 
-    return select(snapshot, params.reselect, outcomes, classes, parameters, params.seed)
+    folds = fold_count(params, recipe, setting.data)
+    return select(snapshot, params.reselect, outcomes, classes, parameters, params.seed, folds)
 
 
 def _facts(params: SearchParams, recipe: Recipe, commit: str) -> dict[str, str]:

@@ -79,7 +79,7 @@ def test_candidates_show_what_they_have_with_new_seeds_and_how_they_stand() -> N
         return Candidate(number, f"k-{number}", 9, 0.8, (value,), value, value - 0.1, value + 0.1, behind_low, 0.2)
 
     ranking = Ranking((candidate(8, 0.75, 0.0), candidate(2, 0.7, -0.01), candidate(0, 0.5, 0.1)), 0.0)
-    selection = Selection("val_accuracy", TRIALS[8], TRIALS[2], 3, Reselected(ranking, 1, 9, {}, 0.1))
+    selection = Selection("val_accuracy", TRIALS[8], TRIALS[2], 3, Reselected(ranking, 1, "val", 9, {}, 0.1))
     table = leaderboard(snapshot(*TRIALS), selection).set_index("number")
     assert table.index.tolist() == leaderboard(snapshot(*TRIALS))["number"].tolist()
     assert table["reselection"].dropna().to_dict() == {2: "tied", 8: "chosen", 0: "behind"}

@@ -39,13 +39,20 @@ def test_the_plan_has_each_candidate_with_each_seed_and_is_the_same_whenever_it_
     assert planned[0].run.hyperparameters == TRIALS[2].hyperparameters and planned[0].run.epochs == ()
 
 
+def test_scored_on_folds_each_fold_is_held_out_once_a_seed() -> None:
+    planned = plan(snapshot(*TRIALS), Reselect(candidates=2, seeds=2, score_on="folds"), 7, folds=3)
+    assert len(planned) == len({rerun.run.key for rerun in planned}) == len({rerun.run.seed for rerun in planned}) == 12
+    assert [rerun.fold for rerun in planned if (rerun.run.number, rerun.repeat) == (2, 1)] == [0, 1, 2]
+    assert [rerun.fold for rerun in plan(snapshot(*TRIALS), Reselect(), 7, folds=3)] == [None] * 6
+
+
 def test_every_rerun_has_a_key_and_a_seed_of_its_own_and_more_of_them_change_none() -> None:
     few, many = (plan(snapshot(*TRIALS), Reselect(candidates=k, seeds=s), 7) for k, s in ((2, 2), (5, 9)))
     seeds = {rerun.run.key: rerun.run.seed for rerun in many}
     assert len(seeds) == len(set(seeds.values())) == 45
     assert all(seeds[rerun.run.key] == rerun.run.seed < 2**31 for rerun in few)
     assert max(map(len, seeds)) <= 32  # characters that the database keeps
-    assert rerun_seed(7, "a", 0) != rerun_seed(8, "a", 0)
+    assert rerun_seed(7, "a-s0") != rerun_seed(8, "a-s0")
 
 
 @pytest.fixture

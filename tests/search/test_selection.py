@@ -83,6 +83,24 @@ def test_reruns_of_trials_that_are_no_candidates_any_more_change_nothing() -> No
     assert selected(replace(study, reruns=(*study.reruns, stranger)), outcomes).record() == alone
 
 
+def test_scored_on_folds_a_value_is_of_all_images_together() -> None:
+    reselect = Reselect(candidates=2, seeds=1, score_on="folds")
+    study = snapshot(trial(0, 0.9), trial(1, 0.8))
+    planned = plan(study, reselect, 0, folds=2)
+    study = replace(study, reruns=tuple(replace(rerun, run=replace(rerun.run, state="completed")) for rerun in planned))
+    images = {0: 10, 1: 30}  # in each fold, which the second network gets wrong in the first
+    outcomes = {
+        rerun.run.key: said(np.full(images[rerun.fold or 0], rerun.run.number == 0 or rerun.fold == 1)) for rerun in planned
+    }
+    found = select(study, reselect, outcomes, CLASSES, lambda one: 100, 0, folds=2)
+    assert found.reselected is not None
+    assert [one.value for one in found.reselected.ranking.candidates] == [1.0, 0.75]
+    assert (found.reselected.images, found.reselected.scored_on) == (40, "2 folds of train + val")
+    broken = tuple(replace(rerun, run=replace(rerun.run, state="failed")) if rerun.fold == 0 else rerun for rerun in study.reruns)
+    with pytest.raises(ReselectionFailed, match="trial 0 failed with seed 1; trial 1 failed with seed 1"):
+        select(replace(study, reruns=broken), reselect, outcomes, CLASSES, lambda one: 100, 0, folds=2)
+
+
 def test_what_is_written_down_names_who_is_tied_and_holds_plain_values() -> None:
     study = rerun_all(STUDY)
     record = selected(study, measured(study, {0: (0.91, 0.90), 2: (0.60, 0.60), 3: (0.90, 0.90)})).record()

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -178,3 +179,14 @@ def test_a_rerun_whose_last_message_was_lost_says_it_again(assignment: Assignmen
     first = list(run_trial(replace(assignment, rerun=True), data))[-1]
     (again,) = run_trial(replace(assignment, rerun=True), data)
     assert len(again.epochs) == 3 and again.outcomes == first.outcomes
+
+
+def test_a_rerun_on_a_fold_trains_on_the_other_images_of_train_and_val(assignment: Assignment, data: TrialData) -> None:
+    val = replace(data.val, digests=[f"val {name}" for name in data.val.digests])
+    folds = [np.arange(len(part), dtype=np.int8) % 3 for part in (data.train, val)]
+    parts = [replace(part, folds=its) for part, its in zip((data.train, val), folds, strict=True)]
+    *_, last = run_trial(replace(assignment, rerun=True, fold=1), TrialData(data.recipe, *parts))
+    outcomes = Outcomes.from_bytes(last.outcomes)
+    expected = np.concatenate([part.labels[its == 1] for part, its in zip(parts, folds, strict=True)])
+    assert (last.end, outcomes.actual.tolist()) == ("", expected.tolist())
+    assert outcomes.score("accuracy", len(data.recipe.classes)) == pytest.approx(last.epochs[-1].val_accuracy)

@@ -57,6 +57,23 @@ def join(parts: Sequence[Packed]) -> Packed:
     )
 
 
+def hold_out(parts: Sequence[Packed], fold: int) -> tuple[Packed, Packed]:
+    """(all rows of the parts outside this fold, the images in it), without a copy; stored augmented copies are in the first only.
+
+    Every part has folds.
+    """
+    images = Shards([piece for part in parts for piece in _pieces(part.images)])
+    labels, digests = np.concatenate([part.labels for part in parts]), [name for part in parts for name in part.digests]
+    inside = np.concatenate([part.folds for part in parts if part.folds is not None]) == fold
+    originals = np.zeros_like(inside)
+    originals[np.unique(digests, return_index=True)[1]] = True  # of rows with one digest the first: copies come behind
+
+    def only(rows: npt.NDArray[np.int64]) -> Packed:
+        return Packed(images.only(rows), labels[rows], [digests[row] for row in rows])
+
+    return only(np.flatnonzero(~inside)), only(np.flatnonzero(inside & originals))
+
+
 def to_files(shards: Iterable[Packed], copies: int = 0) -> Iterator[tuple[str, bytes]]:
     """(name, content) of one file after the other, the manifest last; each shard, one or more, is taken when its file is due.
 
@@ -114,6 +131,13 @@ def read_digests(folder: Path, expected: str) -> list[str]:
     return _columns(_verified(folder / INDEX, listed[INDEX]["sha256"]))[0]
 
 
+def read_folds(folder: Path, expected: str) -> int:
+    """How many folds the rows of the split stored in `folder` are in, 0 without folds; raises as `read` does."""
+    listed = json.loads(_verified(folder / MANIFEST, expected))["files"]
+    folds = _columns(_verified(folder / INDEX, listed[INDEX]["sha256"]))[1]
+    return 0 if folds is None else int(folds.max()) + 1
+
+
 def _in_memory(shards: Mapping[Path, str], rows: int) -> Pixels:
     """One array, filled shard by shard from the very bytes that were verified."""
     images = np.empty(0, np.uint8)
@@ -141,7 +165,11 @@ def _joined(parts: Sequence[Images]) -> Images:
     arrays = [part for part in parts if isinstance(part, np.ndarray)]
     if len(arrays) == len(parts):
         return np.concatenate(arrays)
-    return Shards([piece for part in parts for piece in (part.pieces if isinstance(part, Shards) else (part,))])
+    return Shards([piece for part in parts for piece in _pieces(part)])
+
+
+def _pieces(images: Images) -> Sequence[Shard | Pixels]:
+    return images.whole if isinstance(images, Shards) else (images,)
 
 
 def _verified(path: Path, expected: str) -> bytes:

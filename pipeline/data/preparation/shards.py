@@ -31,16 +31,23 @@ class Shards:
     this is a list of paths.
     """
 
-    def __init__(self, pieces: Sequence[Shard | Pixels]) -> None:
-        """At least one piece, all with images of one shape; an array among them stays in memory."""
-        self.pieces = tuple(pieces)
+    def __init__(self, pieces: Sequence[Shard | Pixels], rows: npt.NDArray[np.int64] | None = None) -> None:
+        """At least one piece, all with images of one shape; an array among them stays in memory. rows: only these, in order."""
+        self.pieces, self._rows = tuple(pieces), rows
         self._ends = np.array(list(accumulate(piece.shape[0] for piece in pieces)), np.int64)
         self._opened: dict[int, Pixels] = {}
 
     @property
     def shape(self) -> tuple[int, ...]:
         """(N, C, S, S)."""
-        return (int(self._ends[-1]), *self.pieces[0].shape[1:])
+        count = self._ends[-1] if self._rows is None else len(self._rows)
+        return (int(count), *self.pieces[0].shape[1:])
+
+    @property
+    def whole(self) -> tuple[Shard | Pixels, ...]:
+        """The pieces, when all their rows are meant."""
+        assert self._rows is None, "some rows of the pieces only"
+        return self.pieces
 
     @property
     def nbytes(self) -> int:
@@ -53,6 +60,7 @@ class Shards:
     def __getitem__(self, rows: slice | npt.NDArray[np.int64], /) -> Pixels:
         """The images of a range, or of row numbers from 0 in any order, as a copy in memory."""
         wanted = np.arange(*rows.indices(len(self))) if isinstance(rows, slice) else rows
+        wanted = wanted if self._rows is None else self._rows[wanted]
         found = np.empty((len(wanted), *self.shape[1:]), np.uint8)
         holders = np.searchsorted(self._ends, wanted, side="right")
         for index in np.unique(holders).tolist():
@@ -73,6 +81,10 @@ class Shards:
                 del self._opened[next(iter(self._opened))]
             self._opened[index] = np.load(piece.path, mmap_mode="r", allow_pickle=False)
         return self._opened[index]
+
+    def only(self, rows: npt.NDArray[np.int64]) -> Shards:
+        """Some of these images, none of them copied."""
+        return Shards(self.pieces, rows if self._rows is None else self._rows[rows])
 
 
 Images: TypeAlias = Pixels | Shards  # uint8 N×C×S×S, read by range or by row numbers and never written

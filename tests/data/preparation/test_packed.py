@@ -127,3 +127,33 @@ def test_join_keeps_the_order_in_memory_and_on_disk(tmp_path: Path, memory: tupl
 
 def test_join_without_folds_on_one_side_has_none() -> None:
     assert join([ROWS, part(slice(0, 2), folds=False)]).folds is None
+
+
+def with_copies() -> list[Packed]:
+    """Train of four images with a stored copy of each, and val of two."""
+    train = Packed(IMAGES[:4], np.array([0, 1, 2, 0]), list("abab"), np.array([0, 1, 0, 1], np.int8))
+    return [train, Packed(IMAGES[4:6], np.array([1, 2]), list("cd"), np.array([1, 0], np.int8))]
+
+
+def test_a_fold_is_held_out_of_train_and_val_together_and_its_stored_copies_are_in_neither() -> None:
+    rest, fold = packed.hold_out(with_copies(), 0)
+    assert (rest.digests, fold.digests) == (["b", "b", "c"], ["a", "d"])
+    assert (rest.labels.tolist(), fold.labels.tolist()) == ([1, 0, 1], [0, 2])
+    assert np.array_equal(rest.images[:], IMAGES[[1, 3, 4]]) and np.array_equal(fold.images[:], IMAGES[[0, 5]])
+
+
+@pytest.mark.parametrize("memory", [IN_MEMORY, ON_DISK])
+def test_every_image_is_held_out_once(tmp_path: Path, memory: float) -> None:
+    found = read(tmp_path, write(tmp_path, [part(slice(0, 6))]), memory)
+    held_out = [packed.hold_out([found], fold) for fold in range(3)]
+    assert sorted(name for _, fold in held_out for name in fold.digests) == list("abcdef")
+    for rest, fold in held_out:
+        assert not set(rest.digests) & set(fold.digests) and len(rest) + len(fold) == 6
+        assert np.array_equal(fold.images[:], IMAGES[[ROWS.digests.index(name) for name in fold.digests]])
+
+
+def test_the_number_of_folds_is_read_without_the_images(tmp_path: Path) -> None:
+    for folds, count in ((True, 3), (False, 0)):
+        expected = write(tmp_path, [part(slice(0, 6), folds)])
+        (tmp_path / "images-00000.npy").unlink()
+        assert packed.read_folds(tmp_path, expected) == count

@@ -36,6 +36,17 @@ def test_any_rows_in_any_order_are_those_of_one_array(shards: Shards, rows: slic
     assert np.array_equal(shards[rows], IMAGES[rows])
 
 
+def test_some_rows_are_as_an_array_of_their_own_and_copy_none(shards: Shards) -> None:
+    some = shards.only(np.array([20, 3, 11, 10, 0]))
+    again = some.only(np.array([4, 1]))
+    assert (some.shape, len(again), some.nbytes) == ((5, 3, 4, 4), 2, shards.nbytes)
+    assert np.array_equal(some[:], IMAGES[[20, 3, 11, 10, 0]]) and np.array_equal(some[np.array([2, 2])], IMAGES[[11, 11]])
+    assert np.array_equal(again[:], IMAGES[[0, 3]])
+    assert np.array_equal(pickle.loads(pickle.dumps(some))[1:3], IMAGES[[3, 11]])
+    with pytest.raises(AssertionError, match="some rows"):
+        assert some.whole
+
+
 def test_every_row_in_a_random_order(shards: Shards) -> None:
     order = np.random.default_rng(1).permutation(23)
     assert np.array_equal(shards[order], IMAGES[order])
