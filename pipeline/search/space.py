@@ -124,15 +124,10 @@ def load(path: Path) -> Space:
 
 def _meaning(file: YamlFile, domains: Mapping[str, Domain], known: families.Known) -> list[ConvoyError]:
     """Names, values and conditions that cannot be, also in a file whose form is wrong elsewhere."""
+    problems = [*space_checks.unknown_names(known, file), *space_checks.refused_values(domains, known, file)]
+    strange = list(families.problems(domains, known, file))
     legal = frozenset[str]({FAMILY}).union(*known.values())
-    return [
-        *space_checks.unknown_names(known, file),
-        *space_checks.refused_values(domains, known, file),
-        *(
-            list(families.problems(domains, known, file))
-            or conditions.problems(families.with_family(domains, known), legal, file)
-        ),
-    ]
+    return problems + (strange or conditions.problems(families.with_family(domains, known), legal, file))
 
 
 def _space(header: _Header, domains: Mapping[str, Domain], file: YamlFile) -> Space:
