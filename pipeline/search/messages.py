@@ -6,6 +6,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from pipeline.data.preparation import packed
+from pipeline.data.preparation.packed import Packed
+from pipeline.data.preparation.recipe import Recipe
 from pipeline.training.hyperparameters import Value
 from pipeline.training.metrics import EpochMetrics
 
@@ -31,6 +34,24 @@ class Assignment:
     def record(self) -> dict[str, Any]:
         """As a configuration of Ray Tune."""
         return dict(vars(self))
+
+
+@dataclass(frozen=True, eq=False)
+class TrialData:
+    """What every trial of a study trains and is measured on; the arrays are shared between trials and only read."""
+
+    recipe: Recipe
+    train: Packed
+    val: Packed
+
+    def holding_out(self, fold: int) -> TrialData:
+        """Train and val together without this fold, which takes the place of val."""
+        return TrialData(self.recipe, *packed.hold_out([self.train, self.val], fold))
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of memory that the images take; what stays on disk is opened by each worker."""
+        return self.train.images.nbytes + self.val.images.nbytes
 
 
 @dataclass(frozen=True)

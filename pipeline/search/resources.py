@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import os
+import sys
 from dataclasses import dataclass
+from pathlib import Path
 
 from pipeline.errors import ResourcesMissing
 from pipeline.search.settings import SearchParams
+
+_GPU_FILES = ("nvidia*", "nvgpu*", "nvhost*", "nvmap", "dxg", "kfd")  # of NVIDIA's drivers, of WSL, of ROCm
 
 
 @dataclass(frozen=True)
@@ -29,7 +33,9 @@ def available_cpus() -> int:
 
 
 def available_gpus() -> int:
-    """GPUs that torch can use here; the first call imports torch."""
+    """GPUs that torch can use here; torch, which takes seconds to load, is asked only where there may be one."""
+    if sys.platform == "linux" and not any(any(Path("/dev").glob(pattern)) for pattern in _GPU_FILES):
+        return 0
     import torch
 
     return torch.cuda.device_count()

@@ -6,18 +6,19 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import pipeline
 from pipeline import layout
 from pipeline.data.preparation import packed
 from pipeline.data.preparation.recipe import Recipe
 from pipeline.errors import Interrupted, NoTrialFinished, WrongValue
-from pipeline.search import feasibility, identity, ray_environment, reselection, resources
+from pipeline.search import feasibility, identity, order, ray_environment, reselection, resources
 from pipeline.search.conductor import Conductor
 from pipeline.search.interruption import EXIT_CODES, interruptible
+from pipeline.search.local_ray import LocalRay
 from pipeline.search.lock import study_lock
-from pipeline.search.messages import Assignment, checkpoint_path
+from pipeline.search.messages import Assignment, TrialData, checkpoint_path
 from pipeline.search.orphan import Process, parents_to_watch
 from pipeline.search.phases import Phases
 from pipeline.search.progress import Progress, rerun_line, reselection_line
@@ -29,9 +30,6 @@ from pipeline.study.records import ENDED, StudyRow, StudySnapshot, TrialRecord
 from pipeline.study.reruns import Reruns
 from pipeline.tracking.follow import Followed, follow
 from pipeline.training.hyperparameters import Value
-
-if TYPE_CHECKING:
-    from pipeline.search.trial import TrialData
 
 ENDED_BY = "ended by"  # the fact of a study that names the limit of its budget
 
@@ -94,19 +92,24 @@ def search(params: SearchParams, space: Space, recipe: Recipe, setting: Setting)
     folder = setting.state / "studies" / row.study_id
     url = setting.database
     with study_lock(folder / "lock", watched):
-        study, before = store.create(url, row)
-        _announce(study, before, row)
-        conductor = _conduct(params, space, recipe, study)
-        phases = _phases(conductor, params, folds, study, Reruns(url, row.study_id), setting)
-        follower = follow(lambda: store.read(url, row.study_id), setting.tracking_uri, params.experiment)
-        try:
-            if not phases.exhausted():
-                _train(phases, params, space, recipe, setting, folder, watched)
-        finally:
-            phases.close()
-            _say_what_is_left(follower.stop())
-        snapshot = study.snapshot()
-        _delete_checkpoints(folder, snapshot)
+        data = _data(recipe, setting.data)
+        with _ray(params, data) as ray:
+            if not store.finished(url, row.study_id):
+                ray.start()
+            study, before = store.create(url, row)
+            _announce(study, before, row)
+            conductor = _conduct(params, space, recipe, study)
+            phases = _phases(conductor, params, folds, study, Reruns(url, row.study_id), setting)
+            follower = follow(lambda: store.read(url, row.study_id), setting.tracking_uri, params.experiment)
+            try:
+                if not phases.exhausted():
+                    _train(phases, space, data, folder, watched, ray)
+            finally:
+                ray.stop()  # while MLflow gets the rest
+                phases.close()
+                _say_what_is_left(follower.stop())
+            snapshot = study.snapshot()
+            _delete_checkpoints(folder, snapshot)
     _raise_what_ended_it(phases)
     print(f"the search ended after {conductor.spent}")
     if snapshot.best() is None:
@@ -135,6 +138,8 @@ def _conduct(params: SearchParams, space: Space, recipe: Recipe, study: store.St
     def ended(trial: TrialRecord) -> None:
         progress.ended(conductor, trial)
 
+    if order.all_are_tried(space, params):
+        space = order.longest_first(space, recipe.shape, len(recipe.classes))
     conductor = Conductor(study, space, params, fits, ended)
     return conductor
 
@@ -156,20 +161,16 @@ def _phases(
     return Phases(conductor, lambda: _facts(setting, conductor), reselect if params.reselect.wanted else None)
 
 
-def _train(
-    phases: Phases,
-    params: SearchParams,
-    space: Space,
-    recipe: Recipe,
-    setting: Setting,
-    folder: Path,
-    watched: Sequence[Process],
-) -> None:
+def _ray(params: SearchParams, data: TrialData) -> LocalRay:
+    """A Ray with what the trials get, not started yet; raises ResourcesMissing."""
     cpus, gpus = resources.available_cpus(), resources.available_gpus()
     share = resources.plan(params, cpus, gpus)
-    data = _data(recipe, setting.data)
     ray_environment.prepare(share.threads)
-    from pipeline.search.tuner import local_ray, train_all
+    return LocalRay(share, cpus, gpus, data.nbytes)
+
+
+def _train(phases: Phases, space: Space, data: TrialData, folder: Path, watched: Sequence[Process], ray: LocalRay) -> None:
+    share = ray.resources
 
     def assign(trial: TrialRecord) -> Assignment:
         device: Literal["cpu", "cuda"] = "cuda" if share.gpus else "cpu"
@@ -186,13 +187,14 @@ def _train(
             fold=rerun.fold if rerun else None,
         )
 
-    with interruptible(phases.stop, watched), local_ray(share, cpus, gpus, data.nbytes):
+    with interruptible(phases.stop, watched):
+        from pipeline.search.tuner import train_all  # takes seconds, during which Ray starts
+
+        ray.ready()
         train_all(phases, assign, data, share, scratch=folder / "ray")
 
 
 def _data(recipe: Recipe, folder: Path) -> TrialData:
-    from pipeline.search.trial import TrialData
-
     train, val = (packed.read(folder / split, recipe.digests[split]) for split in ("train", "val"))
     return TrialData(recipe, train, val)
 

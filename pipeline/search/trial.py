@@ -6,18 +6,15 @@ import json
 import os
 import traceback
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 
 from pipeline import artifacts
-from pipeline.data.preparation import packed
 from pipeline.data.preparation.packed import Packed
-from pipeline.data.preparation.recipe import Recipe
 from pipeline.errors import DigestMismatch, DiskFull, MissingFile
 from pipeline.outcomes import Outcomes
-from pipeline.search.messages import Assignment, Message, checkpoint_path
+from pipeline.search.messages import Assignment, Message, TrialData, checkpoint_path
 from pipeline.training.evaluation import evaluate
 from pipeline.training.fit import Diverged, Training
 from pipeline.training.hyperparameters import parse
@@ -25,24 +22,6 @@ from pipeline.training.metrics import EpochMetrics
 from pipeline.training.tensors import tensors
 
 LEDGER = "ledger.jsonl"  # every epoch a worker began: what was really done, independent of the study
-
-
-@dataclass(frozen=True, eq=False)
-class TrialData:
-    """What every trial of a study trains and is measured on; the arrays are shared between trials and only read."""
-
-    recipe: Recipe
-    train: Packed
-    val: Packed
-
-    def holding_out(self, fold: int) -> TrialData:
-        """Train and val together without this fold, which takes the place of val."""
-        return TrialData(self.recipe, *packed.hold_out([self.train, self.val], fold))
-
-    @property
-    def nbytes(self) -> int:
-        """Bytes of memory that the images take; what stays on disk is opened by each worker."""
-        return self.train.images.nbytes + self.val.images.nbytes
 
 
 def run_trial(assignment: Assignment, data: TrialData) -> Iterator[Message]:

@@ -2,54 +2,30 @@
 
 from __future__ import annotations
 
-import logging
 import shutil
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import ray
 from ray import tune
 from ray.tune.experiment import Trial
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 from ray.tune.search import Searcher
 from ray.tune.stopper import Stopper
 
-from pipeline.search.messages import Assignment
+from pipeline.search.messages import Assignment, TrialData
 from pipeline.search.phases import Phases
 from pipeline.search.resources import Resources
-from pipeline.search.trial import TrialData
 from pipeline.search.worker import MESSAGE, TrialWorker
 from pipeline.study.records import TrialRecord
 
 WORKER_DEATHS = 3  # a trial is retried from its checkpoint this often when its worker dies
-_SHARED_MEMORY_FLOOR = 256 * 2**20  # bytes; results and checkpoints never pass through the object store
-
-
-@contextmanager
-def local_ray(resources: Resources, cpus: int, gpus: int, data_bytes: int) -> Iterator[None]:
-    """A Ray of our own on this machine, in the environment that ray_environment made before Ray was imported."""
-    logging.getLogger("ray").setLevel(logging.CRITICAL)  # a worker that dies is retried; one that keeps dying is reported
-    ray._private.worker._worker_logs_enabled = False  # the raylet's essay on each dead worker, which no option turns off
-    ray.init(
-        num_cpus=cpus,
-        num_gpus=gpus,
-        include_dashboard=False,
-        log_to_driver=False,
-        logging_level=logging.CRITICAL,
-        object_store_memory=_SHARED_MEMORY_FLOOR + 2 * data_bytes,
-    )
-    try:
-        yield
-    finally:
-        ray.shutdown()
 
 
 def train_all(
     conductor: Phases, assign: Callable[[TrialRecord], Assignment], data: TrialData, resources: Resources, scratch: Path
 ) -> None:
-    """Run the search until the conductor ends it; needs `local_ray` or another Ray around it.
+    """Run the search until the conductor ends it; needs a Ray that is ready.
 
     `scratch` takes what Ray Tune insists on writing and nobody reads; it is emptied before and after.
     """

@@ -7,8 +7,7 @@ from typing import Any
 
 from ray import tune
 
-from pipeline.search.messages import Assignment, Message
-from pipeline.search.trial import TrialData, run_trial
+from pipeline.search.messages import Assignment, Message, TrialData
 
 MESSAGE = "convoy_message"  # the key of the message in what Ray Tune carries
 
@@ -23,6 +22,8 @@ class TrialWorker(tune.Trainable):
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
         """Take the next trial in the same process."""
+        from pipeline.search.trial import run_trial  # imports torch, which the driver does without
+
         self._messages: Iterator[Message] = run_trial(Assignment(**new_config), self._data)
         return True
 

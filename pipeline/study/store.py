@@ -25,6 +25,7 @@ from pipeline.training.metrics import EpochMetrics, direction
 
 _PLAN = "convoy"  # user attribute of an Optuna trial: key, seed, hyperparameters, start; written before it trains
 _OUTCOME = "outcome"  # user attribute: state, reason, value, end; written before Optuna is told
+_GIVEN = "fixed_params"  # system attribute in which Optuna keeps what a trial was told to try
 _CONSTRAINED = ("diverged", "infeasible")  # PRUNED with a violated constraint: TPE leaves the region (it ignores FAIL)
 
 
@@ -46,6 +47,11 @@ def latest(url: str) -> StudyRow | None:
     """The study begun last, or None."""
     rows = tables.study_rows(tables.connect(url))
     return rows[-1] if rows else None
+
+
+def finished(url: str, study_id: str) -> bool:
+    """Whether the budget of this study was spent when it was searched last."""
+    return any(row.finished for row in tables.study_rows(tables.connect(url)) if row.study_id == study_id)
 
 
 def create(url: str, row: StudyRow) -> tuple[Study, StudyRow | None]:
@@ -176,8 +182,10 @@ class Study:
         trials = self._trials()
         waiting = [trial for trial in trials if trial.state == TrialState.WAITING and _PLAN not in trial.user_attrs]
         number = waiting[0].number if waiting else len(trials)
-        if not waiting and number < len(first_points):
-            self._optuna.enqueue_trial(dict(first_points[number]))
+        given = [trial.system_attrs.get(_GIVEN) for trial in trials]
+        left = [dict(point) for point in first_points if point not in given]
+        if not waiting and left:
+            self._optuna.enqueue_trial(left[0])
         self._optuna.sampler = sampler(number)
         return self._optuna.ask()
 

@@ -17,6 +17,7 @@ from pipeline.data.preparation.recipe import Recipe
 from pipeline.data.preparation.standardize import Standardize
 from pipeline.data.seeds import generator
 from pipeline.models.blocks import build
+from pipeline.models.shapes import layer_table
 from pipeline.training.averaging import WeightAverage
 from pipeline.training.checkpoint import Checkpoint
 from pipeline.training.evaluation import evaluate
@@ -24,6 +25,7 @@ from pipeline.training.hyperparameters import Hyperparameters
 from pipeline.training.loss import cross_entropy, mixed_cross_entropy
 from pipeline.training.metrics import METRICS, EpochMetrics
 from pipeline.training.optimizer import learning_rate, optimizer
+from pipeline.training.precision import bfloat16_pays
 from pipeline.training.scores import scores
 from pipeline.training.tensors import Streamed, tensors
 
@@ -62,8 +64,10 @@ class Training:
         self.standardize = Standardize.of(recipe).to(self.device)
         self.kind, self.augmentation = recipe.kind, hyperparameters.augment.resolved(recipe.kind)
         self.class_weights = None if recipe.class_weights is None else torch.tensor(recipe.class_weights, device=self.device)
+        layers = hyperparameters.layers(len(recipe.classes))
         with self._randomness("weights"):
-            network = build(hyperparameters.layers(len(recipe.classes)), recipe.shape)
+            network = build(layers, recipe.shape)
+        self.bfloat16 = bfloat16_pays(self.device, sum(row.multiply_adds for row in layer_table(layers, recipe.shape)))
         self.network: torch.nn.Module = network.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         share = hyperparameters.train.averaging
         self._average = WeightAverage(self.network, share) if share else None
@@ -138,7 +142,7 @@ class Training:
     def _logits(self, batch: torch.Tensor) -> torch.Tensor:
         """float32 N×n of values 0–1."""
         batch = self.standardize.shares(batch).contiguous(memory_format=torch.channels_last)
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.device.type == "cuda"):
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bfloat16):
             logits: torch.Tensor = self.network(batch)
         return logits.float()
 

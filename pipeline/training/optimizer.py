@@ -8,6 +8,7 @@ from typing import Any
 import torch
 
 from pipeline.training.hyperparameters import TrainHyperparameters
+from pipeline.training.uncompiled import leave_out_the_compiler
 
 _WARM_UP = 0.05  # share of all steps in which the cosine schedule rises to its peak
 _RISE = 0.3  # share of all steps in which one cycle rises to its peak
@@ -16,6 +17,7 @@ _START = 1 / 25  # of the peak, where one cycle begins
 
 def optimizer(network: torch.nn.Module, train: TrainHyperparameters) -> torch.optim.Optimizer:
     """SGD with momentum, Adam (weight decay as L2 penalty) or AdamW (decoupled); fused kernels, one call a step."""
+    leave_out_the_compiler()
     groups, rate, decay = _groups(network, train), train.learning_rate, train.weight_decay
     match train.optimizer:
         case "sgd":

@@ -111,6 +111,14 @@ def test_a_trial_asked_for_but_not_committed_keeps_its_number_and_values(url: st
     assert (again.number, again.hyperparameters["train.learning_rate"]) == (0, seen[0])
 
 
+def test_each_first_point_is_tried_once_even_when_their_order_changes(study: store.Study) -> None:
+    rate = "train.learning_rate"
+    one, two, three = ({rate: value} for value in (0.1, 0.2, 0.3))
+    orders = [(one, two), (two, one, three), (three, two, one), (one, two, three)]
+    rates = [ask(study, order).hyperparameters[rate] for order in orders]
+    assert rates[:3] == [0.1, 0.2, 0.3] and rates[3] not in rates[:3]
+
+
 def test_first_points_come_first(study: store.Study) -> None:
     points = ({"train.learning_rate": 0.25}, {"train.learning_rate": 0.75})
     rates = [ask(study, points).hyperparameters["train.learning_rate"] for _ in range(3)]
