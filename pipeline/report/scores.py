@@ -77,7 +77,7 @@ def _optimism(selection: Values, test: Values) -> list[str]:
 
 def _three_scores(selection: Values, test: Values) -> str:
     metric, search, again = selection["metric"], selection["search"], selection["reselection"]
-    best_of = f"trial {search['trial']}, the best of {search['completed_trials']}, on val"
+    best_of = f"trial {search['trial']}, the best of {search['completed_trials']} completed, on val"
     rows = [["Search", best_of, f"{search['value']:.4f}", "none"]]
     if again is not None:
         what = f"trial {selection['chosen_trial']} with {_seeds(again)}, on {again['scored_on']} ({again['images']} images)"

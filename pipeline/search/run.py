@@ -75,7 +75,7 @@ def fold_count(params: SearchParams, recipe: Recipe, folder: Path) -> int:
         return 0
     folds = max(packed.read_folds(folder / split, recipe.digests[split]) for split in ("train", "val"))
     if folds == 0:
-        why, remedy = "the packed images are in no folds", "set split.folds and run `dvc repro`, or score_on: val"
+        why, remedy = "it has no folds", "set split.folds and run `dvc repro`, or score_on: val"
         raise WrongValue("search.reselect.score_on", where=str(folder), why=why, remedy=remedy)
     return folds
 
