@@ -64,7 +64,7 @@ CHANGES = [
     ("pipeline/models/a_new_family.py", "x = 1", "search refit evaluate register"),
     ("pipeline/models/__pycache__/blocks.cpython-311.pyc", "x", ""),
     ("pipeline/training/program.py", "x = 1", "refit evaluate"),
-    ("pipeline/search/stopping.py", "x = 1", "search"),
+    ("pipeline/search/stopping/asha.py", "x = 1", "search"),
     ("pipeline/tracking/project.py", "x = 1", "search register"),
     ("pipeline/tracking/served_model.py", "x = 1", "register"),
     ("pipeline/stages/split.py", "x = 1", "split"),

@@ -111,7 +111,8 @@ def test_files_are_written_through_artifacts_alone() -> None:
 def test_package_inits_are_empty_but_those_that_say_what_a_package_offers() -> None:
     inits = [file for file in MODULES.values() if file.name == "__init__.py"]
     full = [str(file.parent.relative_to(PACKAGE.parent)) for file in inits if file.read_bytes()]
-    assert full == ["pipeline", "pipeline/data/sources", "pipeline/models"]
+    registries = ["pipeline/data/sources", "pipeline/models", "pipeline/search/samplers", "pipeline/search/stopping"]
+    assert full == ["pipeline", *registries]
 
 
 @pytest.mark.parametrize("name", TORCH_FREE)

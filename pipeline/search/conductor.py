@@ -46,7 +46,7 @@ class Conductor:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._study, self._space, self._params, self._fits, self._ended, self._clock = study, space, params, fits, ended, clock
-        self._rule = stopping(params.stopping)
+        self._rule = stopping(params.stopping, params.rule())
         self.budget = Budget.of(params)
         self._began, self._used_before, self._used_saved = clock(), study.row.seconds_used, -math.inf
         snapshot = study.snapshot()
@@ -164,7 +164,7 @@ class Conductor:
         seed = self._params.seed
         trial = self._study.ask(
             self._space.suggest,
-            lambda number: samplers.sampler(self._params.sampler, seed, number),
+            lambda number: samplers.sampler(self._params.sampler, seed, number, self._params.sampling()),
             lambda number: samplers.trial_seed(seed, number) % _SEED_LIMIT,
             self._space.first_points,
         )

@@ -13,7 +13,7 @@ from pipeline import layout
 from pipeline.data.preparation import packed
 from pipeline.data.preparation.recipe import Recipe
 from pipeline.errors import Interrupted, NoTrialFinished, WrongValue
-from pipeline.search import feasibility, identity, order, ray_environment, reselection, resources
+from pipeline.search import feasibility, identity, order, ray_environment, reselection, resources, warm_start
 from pipeline.search.conductor import Conductor
 from pipeline.search.interruption import EXIT_CODES, interruptible
 from pipeline.search.local_ray import LocalRay
@@ -98,6 +98,7 @@ def search(params: SearchParams, space: Space, recipe: Recipe, setting: Setting)
                 ray.start()
             study, before = store.create(url, row)
             _announce(study, before, row)
+            space = _warmed(space, url, study.row, params.warm_start)
             conductor = _conduct(params, space, recipe, study)
             phases = _phases(conductor, params, folds, study, Reruns(url, row.study_id), setting)
             follower = follow(lambda: store.read(url, row.study_id), setting.tracking_uri, params.experiment)
@@ -127,6 +128,13 @@ def _announce(study: store.Study, before: StudyRow | None, row: StudyRow) -> Non
         print(f"study {row.study_id} is new; other than {before.study_id}: {differing}")
     else:
         print(f"study {row.study_id} begins")
+
+
+def _warmed(space: Space, url: str, row: StudyRow, count: int) -> Space:
+    earlier = warm_start.earlier_best(url, row, space, count)
+    for one in earlier:
+        print(f"tried first: {one}")
+    return warm_start.with_first_points(space, earlier)
 
 
 def _conduct(params: SearchParams, space: Space, recipe: Recipe, study: store.Study) -> Conductor:

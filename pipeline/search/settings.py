@@ -7,6 +7,14 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, Field, model_validator
 
 from pipeline.config import Section
+from pipeline.search.samplers import Sampling
+from pipeline.search.samplers.gp import Gp
+from pipeline.search.samplers.nsga2 import Nsga2
+from pipeline.search.samplers.tpe import Tpe
+from pipeline.search.stopping import Rule
+from pipeline.search.stopping.asha import Asha
+from pipeline.search.stopping.median import Median
+from pipeline.search.stopping.patience import Patience
 
 Metric = Literal["val_accuracy", "val_loss", "val_precision_macro", "val_recall_macro", "val_f1_macro"]
 
@@ -54,14 +62,29 @@ class SearchParams(Section):
     price_an_hour: float | None = Field(default=None, gt=0)
     until: Literal["plateau"] | None = None
     plateau_trials: int = Field(default=30, ge=1)
-    sampler: Literal["tpe", "random"] = "tpe"
-    stopping: Literal["asha", "none"] = "asha"
+    warm_start: int = Field(default=0, ge=0)  # configurations of earlier studies that are tried first
+    sampler: Literal["tpe", "gp", "qmc", "random", "nsga2"] = "tpe"
+    tpe: Tpe = Field(default_factory=Tpe)
+    gp: Gp = Field(default_factory=Gp)
+    nsga2: Nsga2 = Field(default_factory=Nsga2)
+    stopping: Literal["asha", "median", "patience", "none"] = "asha"
+    asha: Asha = Field(default_factory=Asha)
+    median: Median = Field(default_factory=Median)
+    patience: Patience = Field(default_factory=Patience)
     limits: Limits = Field(default_factory=Limits)
     reselect: Reselect = Field(default_factory=Reselect)
     cpus_per_trial: Amount = "auto"
     gpus_per_trial: Amount = "auto"
     tracking_uri: str | None = None  # default: MLFLOW_TRACKING_URI, else mlflow.db of the main repository
     experiment: str = Field(default="convoy", min_length=1)
+
+    def sampling(self) -> Sampling | None:
+        """The options of the sampler; None where there are none."""
+        return getattr(self, self.sampler, None)
+
+    def rule(self) -> Rule | None:
+        """The options of the stopping rule; None where there are none."""
+        return getattr(self, self.stopping, None)
 
     @model_validator(mode="after")
     def _has_a_budget(self) -> Self:

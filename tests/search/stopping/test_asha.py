@@ -4,14 +4,11 @@ import math
 
 import pytest
 
-from pipeline.errors import UnknownName
-from pipeline.search.stopping import Asha, Curve, NoStopping, decide, share, stopping
+from pipeline.search.stopping import Curve, decide
+from pipeline.search.stopping.asha import Asha
+from tests.search.stopping.contract import RuleContract, flat
 
 NAN = math.nan
-
-
-def flat(planned_epochs: int, epochs: int, value: float) -> Curve:
-    return Curve(planned_epochs, (value,) * epochs)
 
 
 # (what is shown, the trial asked about, the other trials, direction, is it stopped?)
@@ -66,27 +63,5 @@ def test_a_decision_does_not_depend_on_the_order_of_the_trials() -> None:
     assert stopped == {key for key in backwards if decide(Asha(), backwards, key, "maximize")} == set("012345")
 
 
-def test_the_rule_none_stops_nobody() -> None:
-    curves = {"a": flat(9, 1, 0.1), "b": flat(9, 9, 0.8), "c": flat(9, 9, 0.9)}
-    assert not decide(NoStopping(), curves, "a", "maximize")
-
-
-@pytest.mark.parametrize(("name", "rule"), [("asha", Asha()), ("none", NoStopping())])
-def test_rules_are_found_by_name(name: str, rule: object) -> None:
-    assert stopping(name) == rule
-
-
-def test_an_unknown_rule_is_refused_with_the_nearest_name() -> None:
-    with pytest.raises(UnknownName, match="did you mean asha"):
-        stopping("ashe")
-
-
-@pytest.mark.parametrize(
-    ("epoch", "planned", "percent"), [(0, 5, 1), (1, 1000, 1), (1, 3, 33), (2, 3, 66), (10, 90, 11), (999, 1000, 99), (7, 7, 100)]
-)
-def test_share_is_the_percent_of_the_trials_own_plan(epoch: int, planned: int, percent: int) -> None:
-    assert share(epoch, planned) == percent
-
-
-def test_epoch_2_of_3_ranks_above_epoch_10_of_90() -> None:
-    assert share(2, 3) > share(10, 90)
+class TestAsha(RuleContract):
+    rule = Asha()

@@ -6,11 +6,12 @@ from pathlib import Path
 
 import optuna
 import pytest
-from optuna.samplers import RandomSampler, TPESampler
 from optuna.trial import TrialState
 
 from pipeline.errors import UnknownName
-from pipeline.search.samplers import sampler
+from pipeline.search.samplers import SAMPLERS, sampler
+from pipeline.search.samplers.tpe import Tpe
+from pipeline.search.settings import SearchParams
 
 Toy = Callable[[optuna.Trial], tuple[bool, float]]
 
@@ -58,13 +59,19 @@ def quiet() -> Iterator[None]:
     optuna.logging.set_verbosity(before)
 
 
-@pytest.mark.parametrize(("name", "kind"), [("tpe", TPESampler), ("random", RandomSampler)])
-def test_samplers_are_found_by_name(name: str, kind: type) -> None:
-    assert isinstance(sampler(name, seed=0, number=0), kind)
+@pytest.mark.parametrize("name", SAMPLERS)
+def test_every_sampler_can_be_chosen_and_has_its_section(name: str) -> None:
+    params = SearchParams.model_validate({"sampler": name})
+    assert (params.sampling() or SAMPLERS[name]()) == SAMPLERS[name]()
+
+
+def test_a_sampler_has_the_options_of_its_section() -> None:
+    params = SearchParams.model_validate({"sampler": "tpe", "tpe": {"startup_trials": 5}})
+    assert params.sampling() == Tpe(startup_trials=5)
 
 
 def test_an_unknown_sampler_is_refused_with_the_names_there_are() -> None:
-    with pytest.raises(UnknownName, match=r"'cma-es' does not exist — choose from random, tpe"):
+    with pytest.raises(UnknownName, match=r"'cma-es' does not exist — choose from gp, nsga2, qmc, random, tpe"):
         sampler("cma-es", seed=0, number=0)
 
 
@@ -80,18 +87,18 @@ def test_tpe_stays_in_a_region_whose_trials_end_failed() -> None:
     assert sum(fell[-100:]) > 50
 
 
-@pytest.mark.parametrize("name", ["tpe", "random"])
+@pytest.mark.parametrize("name", SAMPLERS)
 def test_a_restarted_study_continues_as_an_unbroken_one(name: str, tmp_path: Path) -> None:
     unbroken = optuna.create_study(direction="maximize")
-    run(unbroken, diverges, name, 30)
+    run(unbroken, diverges, name, 13)
     storage = f"sqlite:///{tmp_path / 'study.db'}"
-    run(optuna.create_study(direction="maximize", study_name="toy", storage=storage), diverges, name, 17)
+    run(optuna.create_study(direction="maximize", study_name="toy", storage=storage), diverges, name, 12)
     restarted = optuna.load_study(study_name="toy", storage=storage)
-    run(restarted, diverges, name, 30)
+    run(restarted, diverges, name, 13)
     assert suggestions(restarted) == suggestions(unbroken)
 
 
-@pytest.mark.parametrize("name", ["tpe", "random"])
+@pytest.mark.parametrize("name", SAMPLERS)
 def test_seed_and_trial_number_both_change_what_is_suggested(name: str) -> None:
     def first(seed: int, number: int) -> float:
         study = optuna.create_study(sampler=sampler(name, seed, number))
@@ -99,3 +106,17 @@ def test_seed_and_trial_number_both_change_what_is_suggested(name: str) -> None:
 
     assert first(0, 0) == first(0, 0)
     assert len({first(seed, number) for seed in range(4) for number in range(4)}) == 16
+
+
+def test_tpe_draws_hyperparameters_of_one_condition_jointly() -> None:
+    study = optuna.create_study(direction="maximize")
+    for number in range(12):
+        study.sampler = sampler("random", 0, number)
+        trial = study.ask()
+        if trial.suggest_categorical("kind", ["plain", "pair"]) == "pair":
+            trial.suggest_float("left", 0, 1)
+            trial.suggest_float("right", 0, 1)
+        study.tell(trial, 0.5)
+    waiting = study.ask()
+    jointly = sampler("tpe", 0, 13).infer_relative_search_space(study, study.trials[waiting.number])
+    assert set(jointly) == {"kind", "left", "right"}

@@ -1,0 +1,55 @@
+"""What every stopping rule is, and what all of them see: curves, compared at equal shares of each trial's own plan."""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from pipeline.config import Section
+
+
+@dataclass(frozen=True)
+class Curve:
+    """A trial so far: the epochs it set out to train (≥ 1) and the study's metric after each epoch trained."""
+
+    planned_epochs: int
+    values: tuple[float, ...]
+
+    def epoch_at(self, part: float) -> int:
+        """The first epoch at which `part` (0–1) of the plan is done."""
+        return max(1, math.ceil(round(part * self.planned_epochs, 9)))
+
+
+class Rule(Section, ABC):
+    """The options of a stopping rule, and its answer."""
+
+    @abstractmethod
+    def stops(self, curves: Mapping[str, Curve], key: str, direction: str) -> bool:
+        """True to stop trial `key`, given all curves of the study by trial key; `direction` is "maximize" or "minimize".
+
+        Asked after every epoch but the last of the plan.
+        """
+
+
+def merit(curve: Curve, epoch: int, direction: str) -> float:
+    """The value after `epoch` epochs, higher is better; what is not finite is the worst."""
+    value = curve.values[epoch - 1]
+    if not math.isfinite(value):
+        return -math.inf
+    return value if direction == "maximize" else -value
+
+
+def others(curves: Mapping[str, Curve], key: str) -> Iterator[tuple[Curve, int]]:
+    """Each other trial that has trained the share of its plan that trial `key` has, with the epoch at which it stood there."""
+    asked = curves[key]
+    part = len(asked.values) / asked.planned_epochs
+    for other, curve in curves.items():
+        if other != key and len(curve.values) >= (epoch := curve.epoch_at(part)):
+            yield curve, epoch
+
+
+def share(epoch: int, planned_epochs: int) -> int:
+    """Percent of its own plan that a trial trained, 1 to 100: the step told to Optuna, comparable between plans."""
+    return max(1, 100 * epoch // planned_epochs)

@@ -1,0 +1,38 @@
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from pipeline.search.stopping import Curve, decide
+from pipeline.search.stopping.median import Median
+from tests.search.stopping.contract import RuleContract, flat
+
+FIVE = [flat(10, 10, value) for value in (0.1, 0.2, 0.3, 0.4, 0.5)]
+
+# (what is shown, the trial asked about, the other trials, direction, is it stopped?)
+TABLE = [
+    ("below the median", flat(10, 3, 0.25), FIVE, "maximize", True),
+    ("at the median", flat(10, 3, 0.3), FIVE, "maximize", False),
+    ("above the median", flat(10, 3, 0.35), FIVE, "maximize", False),
+    ("a loss above the median", flat(10, 3, 0.35), FIVE, "minimize", True),
+    ("a loss below the median", flat(10, 3, 0.25), FIVE, "minimize", False),
+    ("once as good as the median", Curve(10, (0.1, 0.35, 0.1)), FIVE, "maximize", False),
+    ("four others are too few", flat(10, 3, 0.0), FIVE[1:], "maximize", False),
+    ("others that came less far do not count", flat(10, 3, 0.0), [*FIVE[1:], flat(10, 2, 0.5)], "maximize", False),
+    ("unfinished others that came as far do", flat(10, 3, 0.0), [*FIVE[1:], flat(10, 3, 0.5)], "maximize", True),
+    ("before the first share", flat(100, 9, 0.0), FIVE, "maximize", False),
+    ("at the first share", flat(100, 10, 0.0), FIVE, "maximize", True),
+    ("compared at equal shares", flat(30, 9, 0.25), [Curve(10, (1.0, 1.0, 0.2))] * 5, "maximize", False),
+    ("NaN is below any median", flat(10, 3, math.nan), FIVE, "maximize", True),
+]
+
+
+@pytest.mark.parametrize(("asked", "rest", "direction", "stopped"), [row[1:] for row in TABLE], ids=[row[0] for row in TABLE])
+def test_who_never_was_as_good_as_half_of_the_others_ends(asked: Curve, rest: list[Curve], direction: str, stopped: bool) -> None:
+    curves = {"asked": asked} | {f"other-{index}": curve for index, curve in enumerate(rest)}
+    assert decide(Median(), curves, "asked", direction) is stopped
+
+
+class TestMedian(RuleContract):
+    rule = Median()
