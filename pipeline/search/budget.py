@@ -14,7 +14,7 @@ _HOUR = 3600.0  # seconds
 class Used:
     """What a study has used so far, all its searches together.
 
-    `trials` that count: infeasible ones never trained; `seconds` of wall time; `worker_seconds` of training, over all workers,
+    `trials` that count, so were launched; `seconds` of wall time; `worker_seconds` of training, over all workers,
     from the epochs committed; `since_best` trials ended whose number is above the best one's.
     """
 

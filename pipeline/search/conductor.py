@@ -12,14 +12,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from pipeline.errors import ConvoyError, DiskFull, DoesNotFit, NothingFits, OverLimit, TrialsFail
-from pipeline.search import samplers
+from pipeline.search import repeats, samplers
 from pipeline.search.budget import Budget, Limit, Used
 from pipeline.search.messages import Message
+from pipeline.search.repeats import Runs
 from pipeline.search.settings import SearchParams
 from pipeline.search.space import Space
 from pipeline.search.stopping import Curve, decide, share, stopping
 from pipeline.search.tally import Tally
-from pipeline.study.records import ENDED, TrialRecord
+from pipeline.study.records import ENDED, UNCOUNTED, TrialRecord
 from pipeline.study.store import Outcome, Study
 from pipeline.training.hyperparameters import Value
 from pipeline.training.metrics import METRICS, EpochMetrics
@@ -28,6 +29,7 @@ INFEASIBLE_IN_A_ROW = 100
 FAILURES_IN_A_ROW = 5
 SAVE_SECONDS = 10.0  # so much wall time at most is missing from the study when the driver is killed
 _SEED_LIMIT = 2**31
+_ALL_RUN = Limit("space", "every configuration of the space", at_once=False)
 
 
 class Conductor:
@@ -53,6 +55,8 @@ class Conductor:
         self._direction = snapshot.direction
         self._trials: dict[str, TrialRecord] = {trial.key: trial for trial in snapshot.trials}
         self._tally = Tally(snapshot.direction, snapshot.trials)
+        self._runs = Runs(params.repeats, snapshot.trials)
+        self._all_run, self._last_reason = False, ""
         self._curves = {trial.key: self._curve(trial) for trial in snapshot.trials}
         self._ends: list[TrialRecord] = []
         self._to_resume = [trial for trial in snapshot.trials if trial.state not in ENDED]
@@ -78,8 +82,8 @@ class Conductor:
 
     @property
     def spent(self) -> Limit | None:
-        """The limit of the budget that is met."""
-        return self.budget.spent(self.used)
+        """The limit of the budget that is met, or the end of the space."""
+        return _ALL_RUN if self._all_run else self.budget.spent(self.used)
 
     @property
     def over(self) -> bool:
@@ -103,22 +107,29 @@ class Conductor:
             if trial.state == "interrupted":
                 self._study.resume(trial.key)
             if self._launchable(trial) and not self._settle(trial.key, stop=self._stops.get(trial.key, False)):
-                self._live.add(trial.key)
-                return trial
-        for _ in range(INFEASIBLE_IN_A_ROW):
-            if self.exhausted():
-                return None
+                return self._launched(trial)
+        return self._new()
+
+    def _new(self) -> TrialRecord | None:
+        unfit = 0
+        while unfit < INFEASIBLE_IN_A_ROW and not self.exhausted():
             trial = self._ask()
-            if self._launchable(trial):
-                self._live.add(trial.key)
-                return trial
-        self.failure = NothingFits(
-            "the search space",
-            where=self._params.space,
-            why=f"{INFEASIBLE_IN_A_ROW} networks in a row do not fit; the last: {self._last_reason}",
-            remedy="fewer layers or poolings, smaller kernels, larger images, or higher search.limits",
-        )
+            if trial is not None and self._launchable(trial):
+                return self._launched(trial)
+            unfit += trial is not None and self._trials[trial.key].state == "infeasible"
+        if unfit == INFEASIBLE_IN_A_ROW or (self._all_run and not self._runs.launched):
+            self.failure = NothingFits(
+                "the search space",
+                where=self._params.space,
+                why=f"{unfit or 'all'} networks in a row do not fit; the last: {self._last_reason}",
+                remedy="fewer layers or poolings, smaller kernels, larger images, or higher search.limits",
+            )
         return None
+
+    def _launched(self, trial: TrialRecord) -> TrialRecord:
+        self._live.add(trial.key)
+        self._runs.add(trial)
+        return trial
 
     def heard(self, message: Message) -> bool:
         """Take in a worker's message; True when its trial is not to go on."""
@@ -160,26 +171,47 @@ class Conductor:
             self._used_saved = self.seconds_used
             self._study.update(seconds_used=self._used_saved, finished=False)
 
-    def _ask(self) -> TrialRecord:
-        seed = self._params.seed
+    def _ask(self) -> TrialRecord | None:
+        """A trial as the sampler suggests it, or once it is stuck one not run yet; None when there is none."""
+        seed, name, options, given = self._params.seed, self._params.sampler, self._params.sampling(), None
+        if self._runs.stuck:
+            every = self._space.configurations(repeats.ENUMERATED)
+            if every is None:
+                name, options = "random", None  # which hardly ever repeats itself in so large a space
+            else:
+                given = self._runs.left(
+                    every, lambda point: not self._misfit(point), samplers.trial_seed(seed, len(self._trials))
+                )
+                self._all_run = given is None
+                if given is None:
+                    return None
         trial = self._study.ask(
             self._space.suggest,
-            lambda number: samplers.sampler(self._params.sampler, seed, number, self._params.sampling()),
+            lambda number: samplers.sampler(name, seed, number, options),
             lambda number: samplers.trial_seed(seed, number) % _SEED_LIMIT,
             self._space.first_points,
+            given,
         )
         self._trials[trial.key], self._curves[trial.key] = trial, self._curve(trial)
         self._tally.asked()
         return trial
 
     def _launchable(self, trial: TrialRecord) -> bool:
+        earlier = self._runs.repeated(trial) if not trial.epochs else None
+        if earlier is not None:
+            self._finish(trial.key, Outcome("repeated", reason=f"trial {earlier.number} again"), earlier.key)
+        elif reason := self._misfit(trial.hyperparameters):
+            self._finish(trial.key, Outcome("infeasible", reason=reason))
+        return self._trials[trial.key].state not in UNCOUNTED
+
+    def _misfit(self, hyperparameters: Mapping[str, Value]) -> str:
+        """Why this network is not to be launched; "" when it is."""
         try:
-            self._fits(trial.hyperparameters)
+            self._fits(hyperparameters)
         except (DoesNotFit, OverLimit) as misfit:
             self._last_reason = f"{misfit.what}: {misfit.why}"
-            self._finish(trial.key, Outcome("infeasible", reason=self._last_reason))
-            return False
-        return True
+            return self._last_reason
+        return ""
 
     def _add(self, key: str, metrics: EpochMetrics) -> bool:
         self._trials[key] = trial = replace(self._trials[key], epochs=(*self._trials[key].epochs, metrics))
@@ -206,14 +238,19 @@ class Conductor:
             return False
         return True
 
-    def _finish(self, key: str, outcome: Outcome) -> None:
+    def _finish(self, key: str, outcome: Outcome, earlier: str = "") -> None:
+        """`earlier`: the trial that this one repeats."""
         curve = self._curves[key]
         last = curve.values[-1] if curve.values else None
-        self._study.finish(key, outcome, share=share(len(curve.values), curve.planned_epochs), last=last)
+        if earlier:
+            self._study.finish_as(key, outcome, earlier)
+        else:
+            self._study.finish(key, outcome, share=share(len(curve.values), curve.planned_epochs), last=last)
         self._live.discard(key)
         self._trials[key] = ended = replace(self._trials[key], state=outcome.state, reason=outcome.reason, value=outcome.value)
         self._tally.ended(ended)
-        if outcome.state != "infeasible":
+        self._runs.add(ended)
+        if outcome.state not in UNCOUNTED:
             self._ends.append(ended)
             self._refuse_a_row_of_failures()
         self._ended(ended)

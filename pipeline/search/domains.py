@@ -61,6 +61,10 @@ class Domain(Section, ABC):
         """A value that holds, in the type that is drawn."""
         return value
 
+    def values(self, most: int) -> list[Value] | None:
+        """Every value that can be drawn; None if there are more than `most`."""
+        return None
+
     def middle(self) -> Value:
         """The middle of a range, by its logarithm where that is drawn evenly; else the first value."""
         return self.edges()[0][1]
@@ -87,6 +91,10 @@ class IntRange(Domain):
 
     def holds(self, value: Value) -> bool:
         return type(value) is int and self.low <= value <= self.high and (value - self.low) % (self.step or 1) == 0
+
+    def values(self, most: int) -> list[Value] | None:
+        found = range(self.low, self.high + 1, self.step or 1)
+        return list(found) if len(found) <= most else None
 
     def middle(self) -> int:
         return round(_middle(self))
@@ -121,6 +129,13 @@ class FloatRange(Domain):
     def typed(self, value: Value) -> float:
         return float(value)
 
+    def values(self, most: int) -> list[Value] | None:
+        if self.low == self.high:
+            return [self.low]
+        if self.step is None or (steps := int(_steps(self.low, self.high, self.step))) >= most:
+            return None
+        return [float(Decimal(str(self.low)) + index * Decimal(str(self.step))) for index in range(steps + 1)]
+
     def middle(self) -> float:
         return _middle(self)
 
@@ -154,6 +169,9 @@ class Choices(Domain):
     def holds(self, value: Value) -> bool:
         return any(type(value) is type(choice) and value == choice for choice in self.choices)
 
+    def values(self, most: int) -> list[Value] | None:
+        return list(self.choices) if len(self.choices) <= most else None
+
     def suggest(self, trial: optuna.Trial, name: str) -> Value:
         return cast(Value, trial.suggest_categorical(name, self.choices))  # Optuna knows None too
 
@@ -172,6 +190,9 @@ class Fixed(Domain):
 
     def holds(self, value: Value) -> bool:
         return type(value) is type(self.value) and value == self.value
+
+    def values(self, most: int) -> list[Value] | None:
+        return [self.value]
 
     def suggest(self, trial: optuna.Trial, name: str) -> Value:
         return self.value

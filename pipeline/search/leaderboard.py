@@ -8,15 +8,17 @@ from typing import Any
 import pandas as pd
 
 from pipeline.search.selection import Selection
-from pipeline.study.records import ENDED, StudySnapshot, TrialRecord
+from pipeline.study.records import StudySnapshot, TrialRecord
 
-_ORDER = {state: rank for rank, state in enumerate(("completed", "pruned", "diverged", "infeasible", "failed"))}
+_ORDER = {state: rank for rank, state in enumerate(("completed", "pruned", "diverged", "out_of_memory", "infeasible", "failed"))}
 
 _AGAIN = ("reselection_value", "reselection_low", "reselection_high", "reselection")
 
 
 def leaderboard(snapshot: StudySnapshot, selection: Selection | None = None) -> pd.DataFrame:
-    """One row an ended trial, the best first; `value` of a trial that was stopped is empty, `last_value` is where it stood.
+    """One row a trial that was launched and has ended, or does not fit, the best first.
+
+    `value` of a trial that was stopped is empty, `last_value` is where it stood. Repetitions, which were never run, are left out.
 
     The order is that of the search. With new seeds a candidate has `reselection_value`, between `…_low` and `…_high`, and says
     whether it is `chosen`, tied with the chosen one, or behind it.
@@ -26,7 +28,7 @@ def leaderboard(snapshot: StudySnapshot, selection: Selection | None = None) -> 
     def rank(trial: TrialRecord) -> tuple[int, float, int]:
         return (_ORDER[trial.state], sign * (trial.value or 0.0), trial.number)
 
-    ended = sorted((trial for trial in snapshot.trials if trial.state in ENDED), key=rank)
+    ended = sorted((trial for trial in snapshot.trials if trial.state in _ORDER), key=rank)
     again = _again(selection)
     return pd.DataFrame([_row(trial, snapshot.metric, again) for trial in ended])
 

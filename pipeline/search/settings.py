@@ -72,6 +72,7 @@ class SearchParams(Section):
     median: Median = Field(default_factory=Median)
     patience: Patience = Field(default_factory=Patience)
     limits: Limits = Field(default_factory=Limits)
+    repeats: int = Field(default=1, ge=1)  # runs of one configuration
     reselect: Reselect = Field(default_factory=Reselect)
     cpus_per_trial: Amount = "auto"
     gpus_per_trial: Amount = "auto"

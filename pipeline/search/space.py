@@ -63,6 +63,20 @@ class Space:
                 values.setdefault(name, domain.value)
         return values
 
+    def configurations(self, most: int) -> list[dict[str, Value]] | None:
+        """Everything that `suggest` can give, in a fixed order; None if that is more than `most`."""
+        found: list[dict[str, Value]] = [{}]
+        for name, domain in self.domains.items():
+            values = domain.values(most)
+            if values is None or sum(len(values) if domain.active(point) else 1 for point in found) > most:
+                return None
+            found = [
+                point | drawn
+                for point in found
+                for drawn in ([{name: value} for value in values] if domain.active(point) else [{}])
+            ]
+        return [{_EPOCHS: self._default(_EPOCHS)} | point for point in found]
+
     def middle(self, group: str) -> dict[str, Value]:
         """The middle of each range whose name begins with `group`; of choices the first, and what is fixed as it is."""
         values: dict[str, Value] = {}

@@ -6,7 +6,7 @@ import bisect
 from collections.abc import Iterable
 
 from pipeline.search.budget import Used
-from pipeline.study.records import ENDED, TrialRecord, best
+from pipeline.study.records import ENDED, UNCOUNTED, TrialRecord, best
 from pipeline.training.metrics import EpochMetrics
 
 
@@ -36,7 +36,7 @@ class Tally:
         return Used(self._asked, seconds, self._worker_seconds, since_best)
 
     def asked(self) -> None:
-        """A trial was committed; it counts unless it turns out not to fit."""
+        """A trial was committed; it counts unless it turns out not to fit, or to have been run already."""
         self._asked += 1
 
     def trained(self, epochs: Iterable[EpochMetrics]) -> None:
@@ -45,7 +45,7 @@ class Tally:
 
     def ended(self, trial: TrialRecord) -> None:
         """A trial has come to its end."""
-        if trial.state == "infeasible":
+        if trial.state in UNCOUNTED:
             self._asked -= 1
             return
         bisect.insort(self._ends, trial.number)

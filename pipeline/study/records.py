@@ -9,8 +9,9 @@ from typing import Literal
 from pipeline.training.hyperparameters import Value
 from pipeline.training.metrics import EpochMetrics, direction
 
-State = Literal["running", "interrupted", "completed", "pruned", "diverged", "infeasible", "failed"]
-ENDED: frozenset[State] = frozenset({"completed", "pruned", "diverged", "infeasible", "failed"})
+State = Literal["running", "interrupted", "completed", "pruned", "diverged", "out_of_memory", "infeasible", "repeated", "failed"]
+ENDED: frozenset[State] = frozenset({"completed", "pruned", "diverged", "out_of_memory", "infeasible", "repeated", "failed"})
+UNCOUNTED: frozenset[State] = frozenset({"infeasible", "repeated"})  # never launched, so no budget is used
 
 
 @dataclass(frozen=True)

@@ -26,7 +26,8 @@ from pipeline.training.metrics import EpochMetrics, direction
 _PLAN = "convoy"  # user attribute of an Optuna trial: key, seed, hyperparameters, start; written before it trains
 _OUTCOME = "outcome"  # user attribute: state, reason, value, end; written before Optuna is told
 _GIVEN = "fixed_params"  # system attribute in which Optuna keeps what a trial was told to try
-_CONSTRAINED = ("diverged", "infeasible")  # PRUNED with a violated constraint: TPE leaves the region (it ignores FAIL)
+# PRUNED with a violated constraint: TPE leaves the region (it ignores FAIL).
+_CONSTRAINED = ("diverged", "out_of_memory", "infeasible")
 
 
 @dataclass(frozen=True)
@@ -96,12 +97,15 @@ class Study:
         sampler: Callable[[int], optuna.samplers.BaseSampler],
         seed: Callable[[int], int],
         first_points: tuple[Mapping[str, Value], ...] = (),
+        given: Mapping[str, Value] | None = None,
     ) -> TrialRecord:
         """Commit the next trial before it trains; `sampler(number)` and `seed(number)` depend on the number alone.
 
+        Values that are `given` are not drawn, nor are those of the first points, which come first.
+
         A trial that a killed driver had asked for but not committed keeps its number and gets the same values again.
         """
-        trial = self._unplanned(sampler) or self._next(sampler, first_points)
+        trial = self._unplanned(sampler) or self._next(sampler, first_points, given)
         hyperparameters = suggest(trial)
         key = f"{self.study_id[:8]}-{trial.number:04d}"
         plan = {"trial_key": key, "seed": seed(trial.number), "hyperparameters": hyperparameters, "started_at": time.time()}
@@ -120,6 +124,17 @@ class Study:
         told = {"state": outcome.state, "reason": outcome.reason, "value": outcome.value, "ended_at": time.time()}
         trial = self._live(key)
         trial.set_user_attr(_OUTCOME, {**told, "share": share, "last": last})
+        self._tell(trial)
+
+    def finish_as(self, key: str, outcome: Outcome, earlier: str) -> None:
+        """Commit that a trial is another one again, and tell Optuna what it was told of the `earlier` one; FAIL if that runs.
+
+        FAIL is what every sampler ignores: nothing is known yet.
+        """
+        told = {"state": outcome.state, "reason": outcome.reason, "value": None, "ended_at": time.time()}
+        known = self._frozen(earlier).user_attrs.get(_OUTCOME, {"state": "failed"})
+        trial = self._live(key)
+        trial.set_user_attr(_OUTCOME, {**told, "told": known})
         self._tell(trial)
 
     def interrupt(self, key: str) -> None:
@@ -177,15 +192,18 @@ class Study:
         return None
 
     def _next(
-        self, sampler: Callable[[int], optuna.samplers.BaseSampler], first_points: tuple[Mapping[str, Value], ...]
+        self,
+        sampler: Callable[[int], optuna.samplers.BaseSampler],
+        first_points: tuple[Mapping[str, Value], ...],
+        given: Mapping[str, Value] | None,
     ) -> optuna.Trial:
         trials = self._trials()
         waiting = [trial for trial in trials if trial.state == TrialState.WAITING and _PLAN not in trial.user_attrs]
         number = waiting[0].number if waiting else len(trials)
-        given = [trial.system_attrs.get(_GIVEN) for trial in trials]
-        left = [dict(point) for point in first_points if point not in given]
+        tried = [trial.system_attrs.get(_GIVEN) for trial in trials]
+        left = [point for point in first_points if point not in tried] if given is None else [given]
         if not waiting and left:
-            self._optuna.enqueue_trial(left[0])
+            self._optuna.enqueue_trial(dict(left[0]))
         self._optuna.sampler = sampler(number)
         return self._optuna.ask()
 
@@ -194,6 +212,7 @@ class Study:
         if frozen.state == TrialState.WAITING:
             self._storage.set_trial_state_values(trial._trial_id, TrialState.RUNNING)
         outcome = frozen.user_attrs[_OUTCOME]
+        outcome = outcome.get("told", outcome)
         state: State = outcome["state"]
         if state == "completed":
             self._optuna.tell(trial, outcome["value"])
