@@ -364,7 +364,7 @@ class SecurityRefusal(ConvoyError):
 
 
 class ResourcesMissing(ConvoyError):
-    """A trial needs more CPUs or GPUs than there are."""
+    """A trial needs more CPUs or GPUs, or the refit more memory, than there is."""
 
     code, exit_code = "E001", 10
 

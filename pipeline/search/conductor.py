@@ -137,6 +137,9 @@ class Conductor:
         if key not in self._live:  # ended or handed to another worker meanwhile
             return True
         self._save_use()
+        if message.note and message.note != self._trials[key].note:
+            self._study.note(key, message.note)
+            self._trials[key] = replace(self._trials[key], note=message.note)
         known = len(self._trials[key].epochs)
         for metrics in (metrics for metrics in message.epochs if metrics.epoch > known):
             if self._settle(key, stop=self._add(key, metrics)):

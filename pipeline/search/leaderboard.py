@@ -86,6 +86,7 @@ def _row(trial: TrialRecord, metric: str, again: Mapping[int, Mapping[str, Any]]
         "epochs": len(trial.epochs),
         "seconds": round(sum(metrics.seconds for metrics in trial.epochs), 3),
         **trial.hyperparameters,
+        "note": trial.note,
         "reason": trial.reason.strip().splitlines()[-1] if trial.reason.strip() else "",
     }
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
 from pipeline.data.preparation import packed
 from pipeline.data.preparation.packed import Packed
 from pipeline.data.preparation.recipe import Recipe
-from pipeline.training.hyperparameters import Value
+from pipeline.training.halving import fewer
+from pipeline.training.hyperparameters import Value, parse
 from pipeline.training.metrics import EpochMetrics
 
 
@@ -30,10 +31,16 @@ class Assignment:
     device: Literal["cpu", "cuda"]
     rerun: bool = False
     fold: int | None = None
+    images_at_a_time: int | None = None  # at most, of a batch; None: whole batches; 0: not even the fewest that are tried
 
     def record(self) -> dict[str, Any]:
         """As a configuration of Ray Tune."""
         return dict(vars(self))
+
+    def with_less_memory(self) -> Assignment:
+        """The same trial with half as many images at a time; with 0 when these would be too few."""
+        batch = parse(self.family, self.hyperparameters).train.batch_size
+        return replace(self, images_at_a_time=fewer(self.images_at_a_time or batch) or 0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,9 +70,10 @@ class Message:
 
     trial_key: str
     epochs: list[EpochMetrics] = field(default_factory=list)
-    end: Literal["", "diverged", "failed", "disk full"] = ""
+    end: Literal["", "diverged", "out_of_memory", "failed", "disk full"] = ""
     reason: str = ""  # for a person; for `failed` its last line is the exception
     outcomes: bytes = b""  # of a rerun that is trained to its end: outcomes.Outcomes of the images it is scored on
+    note: str = ""  # what is to be known of the training beside its metrics
 
 
 def checkpoint_path(folder: Path, trial_key: str) -> Path:

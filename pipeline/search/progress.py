@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 from pipeline.search.conductor import Conductor
 from pipeline.search.settings import SearchParams
-from pipeline.study.records import Rerun, TrialRecord
+from pipeline.study.records import UNCOUNTED, Rerun, TrialRecord
 
 
 class Progress:
@@ -20,7 +20,7 @@ class Progress:
     def ended(self, conductor: Conductor, trial: TrialRecord) -> None:
         """Tell of a trial's end."""
         done, best = conductor.progress()
-        self._ended_here += trial.state != "infeasible"
+        self._ended_here += trial.state not in UNCOUNTED
         result = f"{self._metric} {trial.value:.4f}" if trial.value is not None else _last_line(trial.reason)
         record = f"best {best.value:.4f} (trial {best.number})" if best and best.value is not None else "no best yet"
         total = f"/{conductor.budget.trials}" if conductor.budget.trials else ""

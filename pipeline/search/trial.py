@@ -15,10 +15,11 @@ from pipeline.data.preparation.packed import Packed
 from pipeline.errors import DigestMismatch, DiskFull, MissingFile
 from pipeline.outcomes import Outcomes
 from pipeline.search.messages import Assignment, Message, TrialData, checkpoint_path
-from pipeline.training.evaluation import evaluate
+from pipeline.training.evaluation import LARGEST_BATCH, evaluate
 from pipeline.training.fit import Diverged, Training
 from pipeline.training.hyperparameters import parse
 from pipeline.training.metrics import EpochMetrics
+from pipeline.training.out_of_memory import OutOfMemory, within_memory
 from pipeline.training.tensors import tensors
 
 LEDGER = "ledger.jsonl"  # every epoch a worker began: what was really done, independent of the study
@@ -34,6 +35,8 @@ def run_trial(assignment: Assignment, data: TrialData) -> Iterator[Message]:
         yield from _epochs(assignment, data)
     except Diverged as divergence:
         yield Message(assignment.trial_key, end="diverged", reason=str(divergence))
+    except OutOfMemory as refusal:
+        yield Message(assignment.trial_key, end="out_of_memory", reason=str(refusal))
     except DiskFull as full:
         yield Message(assignment.trial_key, end="disk full", reason=f"{full.what}: {full.why}")
     except Exception:  # an error of code is a result of this trial; only a dead worker is Ray's business
@@ -42,10 +45,19 @@ def run_trial(assignment: Assignment, data: TrialData) -> Iterator[Message]:
 
 def _epochs(assignment: Assignment, data: TrialData) -> Iterator[Message]:
     torch.set_num_threads(assignment.threads)
+    if assignment.images_at_a_time == 0:
+        why = "its worker was killed for want of memory, however few images went at a time"
+        yield Message(assignment.trial_key, end="out_of_memory", reason=why)
+        return
+    yield from within_memory(lambda images: _attempt(assignment, data, images), assignment.images_at_a_time)
+
+
+def _attempt(assignment: Assignment, data: TrialData, images_at_a_time: int | None) -> Iterator[Message]:
+    """From the last checkpoint on."""
     folder, key = Path(assignment.folder), assignment.trial_key
     path = checkpoint_path(folder, key)
     data = data if assignment.fold is None else data.holding_out(assignment.fold)
-    training = _training(assignment, data, _saved(path))
+    training = _training(assignment, data, _saved(path), images_at_a_time)
     if training.history:
         yield _message(assignment, training, data, list(training.history))
     remaining = training.fit(data.train, data.val)
@@ -59,19 +71,25 @@ def _epochs(assignment: Assignment, data: TrialData) -> Iterator[Message]:
 def _message(assignment: Assignment, training: Training, data: TrialData, epochs: list[EpochMetrics]) -> Message:
     ended = len(training.history) == training.hyperparameters.train.epochs
     outcomes = _outcomes(training, data.val).to_bytes() if assignment.rerun and ended else b""
-    return Message(assignment.trial_key, epochs, outcomes=outcomes)
+    return Message(assignment.trial_key, epochs, outcomes=outcomes, note=training.note)
 
 
 def _outcomes(training: Training, val: Packed) -> Outcomes:
     """What the network says of each image, measured as after every epoch."""
-    measured = evaluate(training.network, training.standardize, *tensors(val, training.device))
+    images_at_a_time = training.images_at_a_time or LARGEST_BATCH
+    measured = evaluate(training.kept, training.standardize, *tensors(val, training.device), images_at_a_time)
     return Outcomes.of(val.labels, measured.probabilities)
 
 
-def _training(assignment: Assignment, data: TrialData, checkpoint: bytes | None) -> Training:
-    hyperparameters = parse(assignment.family, assignment.hyperparameters)
-    seed, device = assignment.seed, assignment.device
-    return Training(hyperparameters, data.recipe, seed=seed, device=device, checkpoint=checkpoint)
+def _training(assignment: Assignment, data: TrialData, checkpoint: bytes | None, images_at_a_time: int | None) -> Training:
+    return Training(
+        parse(assignment.family, assignment.hyperparameters),
+        data.recipe,
+        seed=assignment.seed,
+        device=assignment.device,
+        checkpoint=checkpoint,
+        images_at_a_time=images_at_a_time,
+    )
 
 
 def _saved(path: Path) -> bytes | None:

@@ -13,10 +13,11 @@ from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 from ray.tune.search import Searcher
 from ray.tune.stopper import Stopper
 
-from pipeline.search.messages import Assignment, TrialData
+from pipeline.search.messages import Assignment, Message, TrialData
 from pipeline.search.phases import Phases
 from pipeline.search.resources import Resources
 from pipeline.search.worker import MESSAGE, TrialWorker
+from pipeline.search.worker_deaths import MemoryKills
 from pipeline.study.records import TrialRecord
 
 WORKER_DEATHS = 3  # a trial is retried from its checkpoint this often when its worker dies
@@ -92,7 +93,7 @@ class StudyScheduler(_OfThisProcess, FIFOScheduler):
 
     def __init__(self, conductor: Phases) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
-        self._conductor = conductor
+        self._conductor, self._memory_kills = conductor, MemoryKills()
 
     def on_trial_result(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> str:
         """Continue or stop, as the conductor says."""
@@ -101,9 +102,17 @@ class StudyScheduler(_OfThisProcess, FIFOScheduler):
         return decision
 
     def on_trial_error(self, tune_controller: Any, trial: Trial) -> None:
-        """A worker died; after the last retry the trial is lost."""
-        if trial.num_failures > WORKER_DEATHS:
-            self._conductor.lost(trial.config["trial_key"], f"its worker process died {trial.num_failures} times")
+        """A worker died: its trial is retried, with fewer images at a time if memory was short, and given up after the last."""
+        key, deaths = trial.config["trial_key"], trial.num_failures
+        killed = self._memory_kills.explain(str(trial.get_error()).rpartition("Failure #")[2])
+        if deaths <= WORKER_DEATHS and killed:
+            trial.config.update(Assignment(**trial.config).with_less_memory().record())
+        elif deaths > WORKER_DEATHS and killed:
+            self._conductor.heard(
+                Message(key, end="out_of_memory", reason=f"its worker was killed for want of memory {deaths} times")
+            )
+        elif deaths > WORKER_DEATHS:
+            self._conductor.lost(key, f"its worker process died {deaths} times")
 
 
 class StudyStopper(_OfThisProcess, Stopper):

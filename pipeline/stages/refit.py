@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +15,13 @@ from pipeline.config import YamlFile
 from pipeline.data.preparation import packed
 from pipeline.data.preparation.packed import Packed
 from pipeline.data.preparation.recipe import Recipe
-from pipeline.errors import RefitDiverged
+from pipeline.errors import RefitDiverged, ResourcesMissing
 from pipeline.report import figures
 from pipeline.training import program
 from pipeline.training.fit import Diverged, Training
 from pipeline.training.hyperparameters import parse
 from pipeline.training.metrics import EpochMetrics
+from pipeline.training.out_of_memory import OutOfMemory, within_memory
 from pipeline.training.settings import RefitParams
 
 
@@ -27,8 +29,17 @@ def run(params: RefitParams) -> None:
     """Train without validation and without stopping early; the channel statistics stay those of the train split."""
     best = YamlFile(layout.SEARCH / "best.yaml").data
     recipe = Recipe.from_bytes(artifacts.read_bytes(layout.PROCESSED / "recipe.json"))
-    training = Training(parse(best["family"], best["hyperparameters"]), recipe, seed=params.seed, device=_device())
-    curve = _train(training, _train_and_val(recipe), best["trial_key"])
+    data, hyperparameters = _train_and_val(recipe), parse(best["family"], best["hyperparameters"])
+
+    def attempt(images_at_a_time: int | None) -> Iterator[tuple[Training, list[dict[str, float]]]]:
+        training = Training(hyperparameters, recipe, seed=params.seed, device=_device(), images_at_a_time=images_at_a_time)
+        yield training, _train(training, data, best["trial_key"])
+
+    try:
+        ((training, curve),) = within_memory(attempt)
+    except OutOfMemory as refusal:
+        remedy = "refit on a machine with more memory, or search with smaller batches or search.limits"
+        raise ResourcesMissing("refit", where=best["trial_key"], why=str(refusal), remedy=remedy) from None
     _write(layout.MODEL, training, recipe, best, curve)
     print(f"refit of {best['trial_key']}: {len(curve)} epochs on train + val, train loss {curve[-1]['train_loss']:.4f}")
 

@@ -33,6 +33,7 @@ class TrialRecord:
     ended_at: float | None
     epochs: tuple[EpochMetrics, ...]
     committed_at: tuple[float, ...]
+    note: str = ""  # what is to be known of its training
 
     @property
     def planned_epochs(self) -> int:

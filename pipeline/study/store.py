@@ -24,6 +24,7 @@ from pipeline.training.hyperparameters import Value
 from pipeline.training.metrics import EpochMetrics, direction
 
 _PLAN = "convoy"  # user attribute of an Optuna trial: key, seed, hyperparameters, start; written before it trains
+_NOTE = "note"  # user attribute: what is to be known of its training
 _OUTCOME = "outcome"  # user attribute: state, reason, value, end; written before Optuna is told
 _GIVEN = "fixed_params"  # system attribute in which Optuna keeps what a trial was told to try
 # PRUNED with a violated constraint: TPE leaves the region (it ignores FAIL).
@@ -115,6 +116,10 @@ class Study:
     def add_epoch(self, key: str, metrics: EpochMetrics, *, stop: bool) -> None:
         """Commit one epoch of a running trial with the stopping rule's decision on it."""
         tables.insert_epoch(self._engine, self.study_id, key, metrics, time.time(), stop)
+
+    def note(self, key: str, text: str) -> None:
+        """Commit what is to be known of a trial's training."""
+        self._live(key).set_user_attr(_NOTE, text)
 
     def finish(self, key: str, outcome: Outcome, *, share: int = 1, last: float | None = None) -> None:
         """Commit how a trial ended, then tell Optuna.
@@ -238,6 +243,7 @@ class Study:
             ended_at=outcome.get("ended_at"),
             epochs=tuple(tables.metrics(row) for row in curve),
             committed_at=tuple(row["committed_at"] for row in curve),
+            note=frozen.user_attrs.get(_NOTE, ""),
         )
 
 

@@ -8,6 +8,7 @@ from typing import Literal
 
 from pipeline.study.records import Rerun, State, StudySnapshot, TrialRecord
 
+TRIAL_NOTE_TAG = "convoy.note"
 KIND_TAG, TRIAL_TAG, STUDY_TAG = "convoy.kind", "convoy.trial_key", "convoy.study_id"
 RERUN_OF_TAG = "convoy.rerun_of"  # the key of the trial
 STATE_TAG, REASON_TAG = "convoy.state", "convoy.reason"
@@ -20,7 +21,9 @@ _STATUS: dict[State, Status] = {
     "completed": "FINISHED",
     "pruned": "FINISHED",
     "diverged": "FAILED",
+    "out_of_memory": "FAILED",
     "infeasible": "FAILED",
+    "repeated": "KILLED",
     "failed": "FAILED",
     "interrupted": "KILLED",
 }
@@ -76,6 +79,8 @@ def rerun_run(snapshot: StudySnapshot, rerun: Rerun) -> WantedRun:
 
 def _run(trial: TrialRecord, tags: dict[str, str]) -> WantedRun:
     tags = tags | {STATE_TAG: trial.state, "convoy.seed": str(trial.seed)}
+    if trial.note:
+        tags[TRIAL_NOTE_TAG] = trial.note
     if trial.reason:
         tags[REASON_TAG] = trial.reason[:_LONGEST_TAG]
     started = _milliseconds(trial.started_at)

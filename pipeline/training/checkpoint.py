@@ -19,6 +19,7 @@ class Checkpoint:
     average: dict[str, torch.Tensor] | None  # of the weights, where there is one
     optimizer: dict[str, Any]
     history: tuple[EpochMetrics, ...]
+    images_at_a_time: int | None  # None: whole batches
 
     def to_bytes(self) -> bytes:
         """The tensors and numbers, as torch.save writes them."""
@@ -32,4 +33,4 @@ class Checkpoint:
         """What to_bytes wrote, on `device`; only tensors, numbers and plain containers are accepted."""
         state = torch.load(io.BytesIO(content), map_location=device, weights_only=True)
         history = tuple(EpochMetrics(**metrics) for metrics in state["history"])
-        return cls(state["network"], state["average"], state["optimizer"], history)
+        return cls(state["network"], state["average"], state["optimizer"], history, state["images_at_a_time"])

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import torch
 
 from pipeline.data.augmentation.augment import augment
-from pipeline.data.augmentation.mixing import mix
+from pipeline.data.augmentation.mixing import Mixed, mix
 from pipeline.data.batches import batches
 from pipeline.data.preparation.packed import Packed
 from pipeline.data.preparation.recipe import Recipe
@@ -20,11 +20,12 @@ from pipeline.models.blocks import build
 from pipeline.models.shapes import layer_table
 from pipeline.training.averaging import WeightAverage
 from pipeline.training.checkpoint import Checkpoint
-from pipeline.training.evaluation import evaluate
+from pipeline.training.evaluation import LARGEST_BATCH, evaluate
 from pipeline.training.hyperparameters import Hyperparameters
 from pipeline.training.loss import cross_entropy, mixed_cross_entropy
 from pipeline.training.metrics import METRICS, EpochMetrics
 from pipeline.training.optimizer import learning_rate, optimizer
+from pipeline.training.out_of_memory import memory_refused
 from pipeline.training.precision import bfloat16_pays
 from pipeline.training.scores import scores
 from pipeline.training.tensors import Streamed, tensors
@@ -58,23 +59,38 @@ class Training:
         seed: int,
         device: torch.device | str = "cpu",
         checkpoint: bytes | None = None,
+        images_at_a_time: int | None = None,
     ) -> None:
-        """A new training, or the one whose `checkpoint` is given; raises DoesNotFit."""
+        """A new training, or the one whose `checkpoint` is given; raises DoesNotFit or OutOfMemory.
+
+        With `images_at_a_time`, by default those of the checkpoint, a batch goes through the network in parts.
+        """
         self.hyperparameters, self.seed, self.device = hyperparameters, seed, torch.device(device)
         self.standardize = Standardize.of(recipe).to(self.device)
         self.kind, self.augmentation = recipe.kind, hyperparameters.augment.resolved(recipe.kind)
         self.class_weights = None if recipe.class_weights is None else torch.tensor(recipe.class_weights, device=self.device)
         layers = hyperparameters.layers(len(recipe.classes))
-        with self._randomness("weights"):
-            network = build(layers, recipe.shape)
         self.bfloat16 = bfloat16_pays(self.device, sum(row.multiply_adds for row in layer_table(layers, recipe.shape)))
-        self.network: torch.nn.Module = network.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-        share = hyperparameters.train.averaging
-        self._average = WeightAverage(self.network, share) if share else None
-        self.optimizer = optimizer(self.network, hyperparameters.train)
+        self.images_at_a_time = images_at_a_time
         self.history: list[EpochMetrics] = []
-        if checkpoint is not None:
-            self._restore(Checkpoint.from_bytes(checkpoint, self.device))
+        with memory_refused(0, self.device):
+            with self._randomness("weights"):
+                network = build(layers, recipe.shape)
+            self.network: torch.nn.Module = network.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+            share = hyperparameters.train.averaging
+            self._average = WeightAverage(self.network, share) if share else None
+            self.optimizer = optimizer(self.network, hyperparameters.train)
+            if checkpoint is not None:
+                self._restore(Checkpoint.from_bytes(checkpoint, self.device))
+
+    @property
+    def note(self) -> str:
+        """What is to be known of a training whose batches go through the network in parts; "" of others."""
+        if self.images_at_a_time is None:
+            return ""
+        said = f"for want of memory {self.images_at_a_time} images at a time, gradients added up"
+        normalized = any(isinstance(module, torch.nn.modules.batchnorm._BatchNorm) for module in self.network.modules())
+        return f"{said}; batch normalization saw these alone, so it is not exactly the whole batch" if normalized else said
 
     @property
     def kept(self) -> torch.nn.Module:
@@ -83,20 +99,25 @@ class Training:
 
     def checkpoint(self) -> bytes:
         """The state after the last finished epoch, for `checkpoint=` of a Training with the same other arguments."""
+        network, optimizer = self.network.state_dict(), self.optimizer.state_dict()
         average = self._average.network.state_dict() if self._average else None
-        return Checkpoint(self.network.state_dict(), average, self.optimizer.state_dict(), tuple(self.history)).to_bytes()
+        return Checkpoint(network, average, optimizer, tuple(self.history), self.images_at_a_time).to_bytes()
 
     def fit(self, train: Packed, val: Packed | None) -> Iterator[EpochMetrics]:
         """Train the epochs that are left of the plan and yield the metrics of each; without `val`, the train loss only.
 
-        Raises Diverged at the step whose loss is not finite. The arrays are read and never written.
+        Raises Diverged at the step whose loss is not finite, OutOfMemory; of no use after either. The arrays are read and
+        never written.
         """
-        train_set = tensors(train, self.device)
-        val_set = tensors(val, self.device) if val is not None else None
+        images = self.images_at_a_time or min(self.hyperparameters.train.batch_size, len(train.labels))
+        with memory_refused(images, self.device):
+            train_set = tensors(train, self.device)
+            val_set = tensors(val, self.device) if val is not None else None
         for epoch in range(len(self.history) + 1, self.hyperparameters.train.epochs + 1):
             started = time.perf_counter()
-            train_loss = self._train(epoch, *train_set)
-            measured = self._validate(epoch, *val_set) if val_set is not None else _NOTHING_MEASURED
+            with memory_refused(images, self.device):
+                train_loss = self._train(epoch, *train_set)
+                measured = self._validate(epoch, *val_set) if val_set is not None else _NOTHING_MEASURED
             self.history.append(EpochMetrics(epoch, train_loss, **measured, seconds=time.perf_counter() - started))
             yield self.history[-1]
 
@@ -125,18 +146,28 @@ class Training:
     def _step(self, images: torch.Tensor, labels: torch.Tensor, changes: torch.Generator) -> torch.Tensor:
         """The loss of one batch, after the weights were moved to lower it."""
         batch = images.to(self.device, non_blocking=True).float() / 255
-        loss = self._loss(augment(batch, self.augmentation, self.kind, changes), labels.to(self.device), changes)
+        batch = augment(batch, self.augmentation, self.kind, changes)
         self.optimizer.zero_grad(set_to_none=True)
-        torch.autograd.backward(loss)
+        loss = self._backward(batch, labels.to(self.device), changes)
         self.optimizer.step()
-        return loss.detach()
+        return loss
 
-    def _loss(self, batch: torch.Tensor, labels: torch.Tensor, changes: torch.Generator) -> torch.Tensor:
-        """Of values 0–1, mixed with each other when that is wanted."""
+    def _backward(self, batch: torch.Tensor, labels: torch.Tensor, changes: torch.Generator) -> torch.Tensor:
+        """The mean loss of values 0–1, whose gradient is left at the weights; mixed with each other when that is wanted."""
+        mixed = mix(batch, labels, self.augmentation, changes) if self.augmentation.mixes else None
+        losses = []
+        for rows in _parts(len(labels), self.images_at_a_time):
+            loss = self._loss(batch[rows], labels[rows]) if mixed is None else self._mixed_loss(mixed.part(rows))
+            loss = loss * ((rows.stop - rows.start) / len(labels))
+            torch.autograd.backward(loss)
+            losses.append(loss.detach())
+        return torch.stack(losses).sum()
+
+    def _loss(self, batch: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
+        return cross_entropy(self._logits(batch), labels, self.hyperparameters.train.label_smoothing, self.class_weights)
+
+    def _mixed_loss(self, mixed: Mixed) -> torch.Tensor:
         smoothing = self.hyperparameters.train.label_smoothing
-        if not self.augmentation.mixes:
-            return cross_entropy(self._logits(batch), labels, smoothing, self.class_weights)
-        mixed = mix(batch, labels, self.augmentation, changes)
         return mixed_cross_entropy(self._logits(mixed.images), mixed, smoothing, self.class_weights)
 
     def _logits(self, batch: torch.Tensor) -> torch.Tensor:
@@ -148,7 +179,7 @@ class Training:
 
     def _validate(self, epoch: int, images: torch.Tensor | Streamed, labels: torch.Tensor) -> dict[str, float | None]:
         """Metric name → value."""
-        found = evaluate(self.kept, self.standardize, images, labels)
+        found = evaluate(self.kept, self.standardize, images, labels, self.images_at_a_time or LARGEST_BATCH)
         _require_finite(found.loss, epoch, None)
         score = scores(found.confusion)
         return {
@@ -169,6 +200,7 @@ class Training:
             self._average.network.load_state_dict(checkpoint.average)
         self.optimizer.load_state_dict(checkpoint.optimizer)
         self.history = list(checkpoint.history)
+        self.images_at_a_time = min(filter(None, (self.images_at_a_time, checkpoint.images_at_a_time)), default=None)
 
     @contextlib.contextmanager
     def _randomness(self, *purpose: int | str) -> Iterator[None]:
@@ -176,6 +208,12 @@ class Training:
         with torch.random.fork_rng([self.device] if self.device.type == "cuda" else []):
             torch.manual_seed(generator(*purpose, self.seed).initial_seed())
             yield
+
+
+def _parts(count: int, at_a_time: int | None) -> list[slice]:
+    """`count` images in as few parts of at most `at_a_time` as possible, as equal as possible; None: all of them together."""
+    parts = math.ceil(count / (at_a_time or count))
+    return [slice(count * part // parts, count * (part + 1) // parts) for part in range(parts)]
 
 
 def _require_finite(value: float, epoch: int, step: int | None) -> None:

@@ -70,6 +70,29 @@ def test_a_worker_may_say_itself_that_a_trial_diverged(search: Search) -> None:
     assert (told(search).state.name, told(search).constraints) == ("PRUNED", {"diverged": 1.0})
 
 
+def test_out_of_memory_is_told_as_a_violated_constraint_with_the_memory_needed(search: Search) -> None:
+    conductor = search.conductor(trials=2)
+    conductor.next()
+    conductor.heard(accuracies(0.5)[0])
+    assert conductor.heard(
+        Message(FIRST, end="out_of_memory", reason="needs more than 2.50 GiB to train with 4 images at a time")
+    )
+    assert search.snapshot().trials[0].reason.startswith("needs more than 2.50 GiB")
+    assert (told(search).state.name, told(search).constraints) == ("PRUNED", {"out_of_memory": 1.0})
+    assert conductor.next() is not None and conductor.next() is None  # it was trained, so it counts
+
+
+def test_what_is_to_be_known_of_a_training_is_kept_with_its_trial(search: Search) -> None:
+    conductor = search.conductor()
+    conductor.next()
+    conductor.heard(replace(accuracies(0.5)[0], note="16 images at a time"))
+    assert search.snapshot().trials[0].note == "16 images at a time"
+    again = search.conductor()  # a driver started since
+    again.next()
+    again.heard(accuracies(0.5, 0.6)[1])
+    assert search.snapshot().trials[0].note == "16 images at a time"
+
+
 def test_an_error_of_code_is_told_fail_with_its_text_and_the_search_goes_on(search: Search) -> None:
     conductor = search.conductor(trials=2)
     conductor.next()

@@ -60,7 +60,7 @@ def test_a_stopped_trial_is_told_pruned_at_its_share_of_the_plan(url: str, study
     assert (told.state.name, told.intermediate_values, told.constraints) == ("PRUNED", {25: 0.4}, {})
 
 
-@pytest.mark.parametrize("state", ["diverged", "infeasible"])
+@pytest.mark.parametrize("state", ["diverged", "out_of_memory", "infeasible"])
 def test_a_trial_that_cannot_be_is_told_pruned_with_a_constraint(url: str, study: store.Study, state: str) -> None:
     study.finish(ask(study).key, store.Outcome(state, reason="because"), last=float("nan"))
     told = optuna_trial(url, 0)

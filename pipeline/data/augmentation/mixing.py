@@ -21,6 +21,10 @@ class Mixed:
     labels_b: torch.Tensor
     share: torch.Tensor
 
+    def part(self, rows: slice) -> Mixed:
+        """Some of the images, with what belongs to them."""
+        return Mixed(self.images[rows], self.labels_a[rows], self.labels_b[rows], self.share[rows])
+
 
 def mix(images: torch.Tensor, labels: torch.Tensor, strengths: Augmentation, generator: torch.Generator) -> Mixed:
     """Each image with another of the batch; with both strengths, a batch is mixed in one of the two ways, by a coin.

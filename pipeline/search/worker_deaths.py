@@ -1,0 +1,31 @@
+"""Why a worker died: killed for want of memory, by Ray or by the kernel, or for a reason of its own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+_VMSTAT = Path("/proc/vmstat")
+_OF_RAY = "RAY_memory_usage_threshold"  # Ray's memory monitor names it whenever it kills
+
+
+class MemoryKills:
+    """Tells deaths for want of memory from others, from what Ray says and from the kernel's own count of such kills."""
+
+    def __init__(self, vmstat: Path = _VMSTAT) -> None:
+        self._vmstat = vmstat
+        self._known = self._count()
+
+    def explain(self, error: str) -> bool:
+        """Whether a worker that has just died with this text of Ray's was killed for want of memory.
+
+        The kernel counts all processes of this machine that it killed since it started, and those in containers, so a kill of
+        another process at the same time is taken for one of ours.
+        """
+        before, self._known = self._known, self._count()
+        return self._known > before or _OF_RAY in error
+
+    def _count(self) -> int:
+        if not self._vmstat.exists():  # not Linux
+            return 0
+        counts = dict(line.split() for line in self._vmstat.read_text().splitlines())
+        return int(counts.get("oom_kill", 0))
