@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from pipeline.errors import ConvoyError, DiskFull, DoesNotFit, NothingFits, OverLimit, TrialsFail
-from pipeline.search import repeats, samplers
+from pipeline.search import audit, repeats, samplers
 from pipeline.search.budget import Budget, Limit, Used
 from pipeline.search.messages import Message
 from pipeline.search.repeats import Runs
@@ -106,7 +106,8 @@ class Conductor:
             trial = self._to_resume.pop(0)
             if trial.state == "interrupted":
                 self._study.resume(trial.key)
-            if self._launchable(trial) and not self._settle(trial.key, stop=self._stops.get(trial.key, False)):
+            stop = self._stops.get(trial.key, False) and not trial.audited
+            if self._launchable(trial) and not self._settle(trial.key, stop):
                 return self._launched(trial)
         return self._new()
 
@@ -194,6 +195,7 @@ class Conductor:
             lambda number: samplers.trial_seed(seed, number) % _SEED_LIMIT,
             self._space.first_points,
             given,
+            lambda number: audit.drawn(self._params.audit_share, seed, number),
         )
         self._trials[trial.key], self._curves[trial.key] = trial, self._curve(trial)
         self._tally.asked()
@@ -217,12 +219,13 @@ class Conductor:
         return ""
 
     def _add(self, key: str, metrics: EpochMetrics) -> bool:
-        self._trials[key] = trial = replace(self._trials[key], epochs=(*self._trials[key].epochs, metrics))
+        trial = self._trials[key]
+        self._trials[key] = trial = replace(trial, epochs=(*trial.epochs, metrics))
         self._curves[key] = self._curve(trial)
         self._tally.trained([metrics])
         stop = decide(self._rule, self._curves, key, self._direction)
         self._study.add_epoch(key, metrics, stop=stop)
-        return stop
+        return stop and not trial.audited
 
     def _settle(self, key: str, stop: bool) -> bool:
         """End the trial if its plan is fulfilled or the rule stopped it."""

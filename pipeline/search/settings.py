@@ -71,6 +71,7 @@ class SearchParams(Section):
     asha: Asha = Field(default_factory=Asha)
     median: Median = Field(default_factory=Median)
     patience: Patience = Field(default_factory=Patience)
+    audit_share: float = Field(default=0.05, ge=0, le=1)  # of trials, never stopped
     limits: Limits = Field(default_factory=Limits)
     repeats: int = Field(default=1, ge=1)  # runs of one configuration
     reselect: Reselect = Field(default_factory=Reselect)

@@ -15,7 +15,7 @@ from pipeline.data.preparation.recipe import Recipe
 from pipeline.errors import raise_all
 from pipeline.outcomes import Outcomes
 from pipeline.report import figures, scores
-from pipeline.search import feasibility, leaderboard
+from pipeline.search import audit, feasibility, leaderboard
 from pipeline.search.budget import Budget
 from pipeline.search.run import ENDED_BY, Setting, fold_count, search
 from pipeline.search.selection import Selection, select
@@ -34,7 +34,7 @@ def run(params: SearchParams, *, state: Path, tracking_uri: str, commit: str) ->
     snapshot = search(params, space, recipe, setting)
     selection = _select(snapshot, params, space, recipe, setting)
     _write(layout.SEARCH, snapshot, selection, space)
-    print("\n".join(scores.lines(selection.record())))
+    print("\n".join([*audit.lines(audit.audit(snapshot)), *scores.lines(selection.record())]))
 
 
 def _select(snapshot: StudySnapshot, params: SearchParams, space: Space, recipe: Recipe, setting: Setting) -> Selection:
@@ -98,6 +98,7 @@ def _summary(snapshot: StudySnapshot, selection: Selection) -> dict[str, object]
         snapshot.metric: selection.best.value,
         "trials": dict(sorted(states.items())),
         "ended_by": snapshot.facts.get(ENDED_BY, ""),
+        "stopping": audit.audit(snapshot).record(),
     }
     if (reselected := selection.reselected) is not None:
         chosen = reselected.ranking.candidates[0]

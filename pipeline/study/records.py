@@ -34,6 +34,8 @@ class TrialRecord:
     epochs: tuple[EpochMetrics, ...]
     committed_at: tuple[float, ...]
     note: str = ""  # what is to be known of its training
+    audited: bool = False  # never stopped early, whatever the rule says
+    stops: tuple[bool, ...] = ()  # what the stopping rule said after each epoch
 
     @property
     def planned_epochs(self) -> int:

@@ -99,8 +99,9 @@ class Study:
         seed: Callable[[int], int],
         first_points: tuple[Mapping[str, Value], ...] = (),
         given: Mapping[str, Value] | None = None,
+        audited: Callable[[int], bool] = lambda number: False,
     ) -> TrialRecord:
-        """Commit the next trial before it trains; `sampler(number)` and `seed(number)` depend on the number alone.
+        """Commit the next trial before it trains; what depends on the number depends on it alone.
 
         Values that are `given` are not drawn, nor are those of the first points, which come first.
 
@@ -110,7 +111,7 @@ class Study:
         hyperparameters = suggest(trial)
         key = f"{self.study_id[:8]}-{trial.number:04d}"
         plan = {"trial_key": key, "seed": seed(trial.number), "hyperparameters": hyperparameters, "started_at": time.time()}
-        trial.set_user_attr(_PLAN, plan)
+        trial.set_user_attr(_PLAN, {**plan, "audited": audited(trial.number)})
         return self._record(self._frozen(key), [])
 
     def add_epoch(self, key: str, metrics: EpochMetrics, *, stop: bool) -> None:
@@ -244,6 +245,8 @@ class Study:
             epochs=tuple(tables.metrics(row) for row in curve),
             committed_at=tuple(row["committed_at"] for row in curve),
             note=frozen.user_attrs.get(_NOTE, ""),
+            audited=plan.get("audited", False),
+            stops=tuple(row["stop"] for row in curve),
         )
 
 

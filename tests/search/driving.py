@@ -97,7 +97,7 @@ class Search:
         """A driver that has just opened the study."""
         row = StudyRow(STUDY, 1.0, "val_accuracy", {"space": "s"}, {}, 0.0, False)
         study, _ = store.create(self.url, row)
-        settings = SearchParams.model_validate({"stopping": "none", **params})
+        settings = SearchParams.model_validate({"stopping": "none", "audit_share": 0.0, **params})
         return Conductor(study, space(self.folder, self.text), settings, self.fits, self.ended.append, self.clock)
 
     def phases(self, **params: object) -> Phases:

@@ -17,9 +17,7 @@ from pipeline.search.worker_deaths import MemoryKills
 from tests.search.driving import FIRST, SPACE, STUDY, Search
 
 CRASH = "Failure # 1 (occurred at …)\nThe actor died unexpectedly before finishing this task.\n"
-BY_RAY = (
-    "Failure # 2 (occurred at …)\n… To adjust the kill threshold, set the environment variable `RAY_memory_usage_threshold` …\n"
-)
+BY_RAY = "Failure # 2 (occurred at …)\n… To adjust the kill threshold, set the variable `RAY_memory_usage_threshold` …\n"
 
 
 @dataclass
