@@ -101,7 +101,7 @@ def search(params: SearchParams, space: Space, recipe: Recipe, setting: Setting)
             space = _warmed(space, url, study.row, params.warm_start)
             conductor = _conduct(params, space, recipe, study)
             phases = _phases(conductor, params, folds, study, Reruns(url, row.study_id), setting)
-            follower = follow(lambda: store.read(url, row.study_id), setting.tracking_uri, params.experiment)
+            follower = follow(store.reader(url, row.study_id), setting.tracking_uri, params.experiment)
             try:
                 if not phases.exhausted():
                     _train(phases, space, data, folder, watched, ray)

@@ -79,6 +79,12 @@ class Reruns:
             connection.execute(sa.update(tables.reruns).where(mine, which).values(**values))
 
 
+def keys(engine: sa.Engine, study_id: str) -> list[str]:
+    """Of the reruns of a study."""
+    with engine.connect() as connection:
+        return list(connection.execute(sa.select(tables.reruns.c.key).where(tables.reruns.c.study_id == study_id)).scalars())
+
+
 def records(engine: sa.Engine, study_id: str, curves: Mapping[str, Sequence[sa.RowMapping]]) -> tuple[Rerun, ...]:
     """The reruns of a study, given the rows of its epochs by key."""
     query = sa.select(*_SHOWN).where(tables.reruns.c.study_id == study_id).order_by(tables.reruns.c.key)

@@ -10,8 +10,9 @@ from __future__ import annotations
 import math
 import time
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import optuna
@@ -19,6 +20,7 @@ import sqlalchemy as sa
 from optuna.trial import FrozenTrial, TrialState
 
 from pipeline.study import reruns, tables
+from pipeline.study.draft import draft
 from pipeline.study.records import State, StudyRow, StudySnapshot, TrialRecord
 from pipeline.training.hyperparameters import Value
 from pipeline.training.metrics import EpochMetrics, direction
@@ -43,6 +45,16 @@ class Outcome:
 def read(url: str, study_id: str) -> StudySnapshot:
     """The study as it stands, through connections of its own; safe beside the driver that writes."""
     return Study(url, study_id).snapshot()
+
+
+def reader(url: str, study_id: str) -> Callable[[], StudySnapshot]:
+    """Reads the study as it stands at each call, what has ended only once; to be called in one thread beside the driver."""
+
+    @cache
+    def study() -> Study:
+        return Study(url, study_id)
+
+    return lambda: study().snapshot()
 
 
 def latest(url: str) -> StudyRow | None:
@@ -80,6 +92,10 @@ class Study:
         self._engine = tables.connect(url)
         self._storage = _storage(url)
         self._optuna = optuna.load_study(study_name=study_id, storage=self._storage)
+        self._ended: dict[str, TrialRecord] = {}  # these change no more
+        trials = self._trials()
+        self._count = len(trials)  # the number of the next trial: only who holds the lock adds any
+        self._given = [trial.system_attrs[_GIVEN] for trial in trials if _GIVEN in trial.system_attrs]
 
     @property
     def row(self) -> StudyRow:
@@ -107,12 +123,18 @@ class Study:
 
         A trial that a killed driver had asked for but not committed keeps its number and gets the same values again.
         """
-        trial = self._unplanned(sampler) or self._next(sampler, first_points, given)
-        hyperparameters = suggest(trial)
-        key = f"{self.study_id[:8]}-{trial.number:04d}"
-        plan = {"trial_key": key, "seed": seed(trial.number), "hyperparameters": hyperparameters, "started_at": time.time()}
-        trial.set_user_attr(_PLAN, {**plan, "audited": audited(trial.number)})
-        return self._record(self._frozen(key), [])
+        number = self._count
+        left = [point for point in first_points if point not in self._given] if given is None else [given]
+        point = dict(left[0]) if left else None
+        self._optuna.sampler = sampler(number)
+        trial, hyperparameters = draft(self._optuna, number, suggest, point)
+        key = f"{self.study_id[:8]}-{number:04d}"
+        plan = {"trial_key": key, "seed": seed(number), "hyperparameters": hyperparameters, "started_at": time.time()}
+        trial.user_attrs[_PLAN] = {**plan, "audited": audited(number)}
+        self._optuna.add_trial(trial)
+        self._count += 1
+        self._given += [] if point is None else [point]
+        return self._record(trial, [])
 
     def add_epoch(self, key: str, metrics: EpochMetrics, *, stop: bool) -> None:
         """Commit one epoch of a running trial with the stopping rule's decision on it."""
@@ -120,7 +142,7 @@ class Study:
 
     def note(self, key: str, text: str) -> None:
         """Commit what is to be known of a trial's training."""
-        self._live(key).set_user_attr(_NOTE, text)
+        self._storage.set_trial_user_attr(self._trial_id(key), _NOTE, text)
 
     def finish(self, key: str, outcome: Outcome, *, share: int = 1, last: float | None = None) -> None:
         """Commit how a trial ended, then tell Optuna.
@@ -128,9 +150,7 @@ class Study:
         `share` (1–100) of its plan that a stopped trial trained and its metric there, `last`, are what the sampler ranks it by.
         """
         told = {"state": outcome.state, "reason": outcome.reason, "value": outcome.value, "ended_at": time.time()}
-        trial = self._live(key)
-        trial.set_user_attr(_OUTCOME, {**told, "share": share, "last": last})
-        self._tell(trial)
+        self._commit(key, {**told, "share": share, "last": last})
 
     def finish_as(self, key: str, outcome: Outcome, earlier: str) -> None:
         """Commit that a trial is another one again, and tell Optuna what it was told of the `earlier` one; FAIL if that runs.
@@ -138,24 +158,22 @@ class Study:
         FAIL is what every sampler ignores: nothing is known yet.
         """
         told = {"state": outcome.state, "reason": outcome.reason, "value": None, "ended_at": time.time()}
-        known = self._frozen(earlier).user_attrs.get(_OUTCOME, {"state": "failed"})
-        trial = self._live(key)
-        trial.set_user_attr(_OUTCOME, {**told, "told": known})
-        self._tell(trial)
+        known = self._storage.get_trial(self._trial_id(earlier)).user_attrs.get(_OUTCOME, {"state": "failed"})
+        self._commit(key, {**told, "told": known})
 
     def interrupt(self, key: str) -> None:
         """Put a running trial aside; Optuna shows it WAITING and `resume` takes it up again."""
-        self._storage.set_trial_state_values(self._frozen(key)._trial_id, TrialState.WAITING)
+        self._storage.set_trial_state_values(self._trial_id(key), TrialState.WAITING)
 
     def resume(self, key: str) -> None:
         """Take up an interrupted trial again."""
-        self._storage.set_trial_state_values(self._frozen(key)._trial_id, TrialState.RUNNING)
+        self._storage.set_trial_state_values(self._trial_id(key), TrialState.RUNNING)
 
     def repair(self) -> None:
         """Tell Optuna the outcomes that a killed driver committed but did not tell."""
         for frozen in self._trials():
             if _OUTCOME in frozen.user_attrs and not frozen.state.is_finished():
-                self._tell(optuna.Trial(self._optuna, frozen._trial_id))
+                self._tell(frozen)
 
     def decisions(self) -> dict[str, bool]:
         """Trial key → what the stopping rule said on its latest epoch."""
@@ -163,10 +181,13 @@ class Study:
 
     def snapshot(self) -> StudySnapshot:
         """The whole study as frozen values."""
-        curves: dict[str, list[sa.RowMapping]] = defaultdict(list)
-        for epoch in tables.epoch_rows(self._engine, self.study_id):
-            curves[epoch["trial_key"]].append(epoch)
-        planned = [trial for trial in self._trials() if _PLAN in trial.user_attrs]
+        planned = {trial.user_attrs[_PLAN]["trial_key"]: trial for trial in self._trials() if _PLAN in trial.user_attrs}
+        changing = [key for key in planned if key not in self._ended]
+        # Read after the trials, of whose epochs the end is the last.
+        curves = self._curves([*changing, *reruns.keys(self._engine, self.study_id)])
+        for key, trial in planned.items():
+            if key not in self._ended and trial.state.is_finished():
+                self._ended[key] = self._record(trial, curves[key])
         row = self.row
         return StudySnapshot(
             study_id=self.study_id,
@@ -174,7 +195,7 @@ class Study:
             metric=row.metric,
             identity=row.identity,
             facts=row.facts,
-            trials=tuple(self._record(trial, curves[trial.user_attrs[_PLAN]["trial_key"]]) for trial in planned),
+            trials=tuple(self._ended.get(key) or self._record(trial, curves[key]) for key, trial in planned.items()),
             finished=row.finished,
             reruns=reruns.records(self._engine, self.study_id, curves),
         )
@@ -182,51 +203,43 @@ class Study:
     def _trials(self) -> list[FrozenTrial]:
         return self._optuna.get_trials(deepcopy=False)
 
-    def _frozen(self, key: str) -> FrozenTrial:
-        study = self._storage.get_study_id_from_name(self.study_id)
+    def _curves(self, keys: Sequence[str]) -> dict[str, list[sa.RowMapping]]:
+        """Trial key → its epochs, of these trials."""
+        curves: dict[str, list[sa.RowMapping]] = defaultdict(list)
+        for epoch in tables.epoch_rows(self._engine, self.study_id, keys):
+            curves[epoch["trial_key"]].append(epoch)
+        return curves
+
+    def _trial_id(self, key: str) -> int:
+        """Optuna's own number of the trial, unique in the database."""
         number = int(key.rsplit("-", 1)[1])
-        return self._storage.get_trial(self._storage.get_trial_id_from_study_id_trial_number(study, number))
+        known: int = self._optuna._storage.get_trial_id_from_study_id_trial_number(self._optuna._study_id, number)
+        return known
 
-    def _live(self, key: str) -> optuna.Trial:
-        return optuna.Trial(self._optuna, self._frozen(key)._trial_id)
+    def _commit(self, key: str, outcome: Mapping[str, Any]) -> None:
+        trial_id = self._trial_id(key)
+        self._storage.set_trial_user_attr(trial_id, _OUTCOME, dict(outcome))
+        self._tell(self._storage.get_trial(trial_id))
 
-    def _unplanned(self, sampler: Callable[[int], optuna.samplers.BaseSampler]) -> optuna.Trial | None:
-        for frozen in self._trials():
-            if frozen.state == TrialState.RUNNING and _PLAN not in frozen.user_attrs:
-                self._optuna.sampler = sampler(frozen.number)
-                return optuna.Trial(self._optuna, frozen._trial_id)
-        return None
-
-    def _next(
-        self,
-        sampler: Callable[[int], optuna.samplers.BaseSampler],
-        first_points: tuple[Mapping[str, Value], ...],
-        given: Mapping[str, Value] | None,
-    ) -> optuna.Trial:
-        trials = self._trials()
-        waiting = [trial for trial in trials if trial.state == TrialState.WAITING and _PLAN not in trial.user_attrs]
-        number = waiting[0].number if waiting else len(trials)
-        tried = [trial.system_attrs.get(_GIVEN) for trial in trials]
-        left = [point for point in first_points if point not in tried] if given is None else [given]
-        if not waiting and left:
-            self._optuna.enqueue_trial(dict(left[0]))
-        self._optuna.sampler = sampler(number)
-        return self._optuna.ask()
-
-    def _tell(self, trial: optuna.Trial) -> None:
-        frozen = self._storage.get_trial(trial._trial_id)
-        if frozen.state == TrialState.WAITING:
+    def _tell(self, trial: FrozenTrial) -> None:
+        if trial.state == TrialState.WAITING:
             self._storage.set_trial_state_values(trial._trial_id, TrialState.RUNNING)
-        outcome = frozen.user_attrs[_OUTCOME]
+        outcome = trial.user_attrs[_OUTCOME]
         outcome = outcome.get("told", outcome)
         state: State = outcome["state"]
         if state == "completed":
-            self._optuna.tell(trial, outcome["value"])
+            self._optuna.tell(trial.number, outcome["value"])
         elif state == "failed":
-            self._optuna.tell(trial, state=TrialState.FAIL)
+            self._optuna.tell(trial.number, state=TrialState.FAIL)
         else:
-            _report(trial, frozen, outcome)
-            self._optuna.tell(trial, state=TrialState.PRUNED)
+            self._report(trial, outcome)
+            self._optuna.tell(trial.number, state=TrialState.PRUNED)
+
+    def _report(self, trial: FrozenTrial, outcome: dict[str, Any]) -> None:
+        if outcome["last"] is not None and math.isfinite(outcome["last"]) and not trial.intermediate_values:
+            self._storage.set_trial_intermediate_value(trial._trial_id, outcome["share"], outcome["last"])
+        if outcome["state"] in _CONSTRAINED and not trial.constraints:
+            optuna.Trial(self._optuna, trial._trial_id).set_constraint(outcome["state"], 1.0)
 
     @staticmethod
     def _record(frozen: FrozenTrial, curve: list[sa.RowMapping]) -> TrialRecord:
@@ -248,13 +261,6 @@ class Study:
             audited=plan.get("audited", False),
             stops=tuple(row["stop"] for row in curve),
         )
-
-
-def _report(trial: optuna.Trial, frozen: FrozenTrial, outcome: dict[str, Any]) -> None:
-    if outcome["last"] is not None and math.isfinite(outcome["last"]) and not frozen.intermediate_values:
-        trial.report(outcome["last"], step=outcome["share"])
-    if outcome["state"] in _CONSTRAINED and not frozen.constraints:
-        trial.set_constraint(outcome["state"], 1.0)
 
 
 def _storage(url: str) -> optuna.storages.RDBStorage:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import sqlalchemy as sa
@@ -10,6 +11,7 @@ from pipeline.study.records import StudyRow
 from pipeline.training.metrics import METRICS, EpochMetrics
 
 _schema = sa.MetaData()
+_LISTED_KEYS = 500  # of more trials than these, all rows are read
 
 studies = sa.Table(
     "convoy_studies",
@@ -85,9 +87,11 @@ def insert_epoch(engine: sa.Engine, study_id: str, key: str, metrics: EpochMetri
         )
 
 
-def epoch_rows(engine: sa.Engine, study_id: str) -> list[sa.RowMapping]:
-    """All epochs of a study, by trial and epoch."""
+def epoch_rows(engine: sa.Engine, study_id: str, keys: Sequence[str] | None = None) -> list[sa.RowMapping]:
+    """The epochs of a study, by trial and epoch; of the trials with these keys at least, or of all."""
     query = sa.select(epochs).where(epochs.c.study_id == study_id).order_by(epochs.c.trial_key, epochs.c.epoch)
+    if keys is not None and len(keys) <= _LISTED_KEYS:
+        query = query.where(epochs.c.trial_key.in_(keys))
     with engine.connect() as connection:
         return list(connection.execute(query).mappings())
 

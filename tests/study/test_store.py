@@ -125,6 +125,30 @@ def test_first_points_come_first(study: store.Study) -> None:
     assert rates[:2] == [0.25, 0.75] and rates[2] not in (0.25, 0.75)
 
 
+def test_a_reader_sees_at_each_call_what_has_happened_since(url: str, study: store.Study) -> None:
+    look = store.reader(url, ROW.study_id)
+    first, second = ask(study), ask(study)
+    study.add_epoch(first.key, epoch(1, 0.5), stop=False)
+    assert look() == store.read(url, ROW.study_id)
+    study.add_epoch(first.key, epoch(2, 0.6), stop=False)
+    study.finish(first.key, store.Outcome("completed", value=0.6), share=100, last=0.6)
+    study.interrupt(second.key)
+    assert look() == store.read(url, ROW.study_id)
+    study.resume(second.key)
+    study.add_epoch(second.key, epoch(1, 0.7), stop=True)
+    study.update(seconds_used=1.0, finished=True, facts={"commit": "d"})
+    seen = look()
+    assert seen == store.read(url, ROW.study_id)
+    assert [(trial.state, len(trial.epochs)) for trial in seen.trials] == [("completed", 2), ("running", 1)]
+
+
+def test_the_epochs_of_many_trials_are_read_whole(url: str, study: store.Study, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(store.tables, "_LISTED_KEYS", 1)
+    for number in range(3):
+        study.add_epoch(ask(study).key, epoch(1, number / 4), stop=False)
+    assert [trial.epochs for trial in study.snapshot().trials] == [(epoch(1, number / 4),) for number in range(3)]
+
+
 def test_a_new_study_names_the_one_before_and_a_known_one_does_not(url: str, study: store.Study) -> None:
     other = StudyRow("ffff", 2.0, "val_accuracy", {"data": "other"}, {}, 0.0, False)
     assert store.create(url, other)[1] == ROW
