@@ -12,7 +12,7 @@ from pipeline.errors import TrackingUnreachable
 from pipeline.study.records import StudySnapshot
 
 if TYPE_CHECKING:
-    from pipeline.tracking.project import Projection
+    from pipeline.tracking.project import Projection, Shown
 
 _PAUSES = 10  # a pause is at least this many times as long as the pass before it
 _LAST_ATTEMPTS = 2  # the client itself repeats no request
@@ -38,6 +38,7 @@ class Follower:
         self._problem: TrackingUnreachable | None = None
         self._bug: BaseException | None = None
         self._passes = 0
+        self._shown: Shown | None = None  # None: MLflow is to be looked through
         self._thread = threading.Thread(target=self._run, name="mlflow-projection", daemon=True)
         self._thread.start()
 
@@ -61,16 +62,19 @@ class Follower:
     def _last_pass(self) -> None:
         attempts = 1 if self._problem else _LAST_ATTEMPTS
         for _ in range(attempts):
+            self._shown = None  # whatever happened to MLflow meanwhile, it is equal to the study at the end
             self._pass()
             if self._problem is None:
                 return
 
     def _pass(self) -> float:
         begun = time.monotonic()
-        from pipeline.tracking.project import project
+        from pipeline.tracking.project import Shown, project
 
+        shown, self._shown = self._shown or Shown(), None
         try:
-            self._projection = project(self._snapshot(), self._uri, self._experiment)
+            self._projection = project(self._snapshot(), self._uri, self._experiment, shown)
+            self._shown = shown
             self._problem = None
             self._passes += 1
         except TrackingUnreachable as problem:

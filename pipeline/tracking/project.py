@@ -2,18 +2,19 @@
 
 One parent run a study, one nested run a trial and a rerun, found again by the tag convoy.trial_key. What is already there is
 not sent again, so a second call changes nothing and a call on an emptied MLflow recreates everything. There is one writer.
+Beside a search, what a pass has shown is remembered for the next one, which then costs what has changed.
 """
 
 from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import zip_longest
 from typing import TYPE_CHECKING, TypeVar
 
-from pipeline.study.records import StudySnapshot
+from pipeline.study.records import StudySnapshot, TrialRecord
 from pipeline.tracking.connection import connect, experiment_id, reaching
 from pipeline.tracking.wanted import KIND_TAG, PARENT_TAG, STUDY_TAG, TRIAL_TAG, WantedRun, rerun_run, study_run, trial_run
 
@@ -43,29 +44,50 @@ class Projection:
     seconds: float = 0.0
 
 
-def project(snapshot: StudySnapshot, uri: str, experiment: str) -> Projection:
-    """Make MLflow equal to the study; raises TrackingUnreachable saying what is left, after which it may be called again."""
+@dataclass
+class Shown:
+    """What MLflow shows of a study as far as this process has seen to it: the run of each key, and each trial as it was sent."""
+
+    run_ids: dict[str, str] = field(default_factory=dict)
+    trials: dict[str, TrialRecord] = field(default_factory=dict)
+
+
+def project(snapshot: StudySnapshot, uri: str, experiment: str, shown: Shown | None = None) -> Projection:
+    """Make MLflow equal to the study; raises TrackingUnreachable saying what is left, after which it may be called again.
+
+    Whatever is not in `shown`, or all without it, is looked up; a trial that is the same value as last time is passed over.
+    """
     done = Projection()
+    shown = Shown() if shown is None else shown
     begun = time.monotonic()
     with reaching(uri, lambda: f"{len(snapshot.trials) - done.trials_done} of {len(snapshot.trials)} trials left to sync"):
-        _project(snapshot, connect(uri), uri, experiment, done)
+        _project(snapshot, connect(uri), uri, experiment, shown, done)
     done.seconds = time.monotonic() - begun
     return done
 
 
-def _project(snapshot: StudySnapshot, client: MlflowClient, uri: str, experiment: str, done: Projection) -> None:
+def _project(snapshot: StudySnapshot, client: MlflowClient, uri: str, experiment: str, shown: Shown, done: Projection) -> None:
     done.experiment_id = experiment_id(client, experiment, uri)
-    present = _present(client, snapshot.study_id, done)
-    done.parent_run_id = _make_equal(client, study_run(snapshot), present, done)
+    present = {} if shown.run_ids else _present(client, snapshot.study_id, done)
+    done.parent_run_id = _show(client, study_run(snapshot), present, shown, done)
     for trial in snapshot.trials:
-        wanted = trial_run(snapshot, trial)
-        wanted.tags[PARENT_TAG] = done.parent_run_id
-        _make_equal(client, wanted, present, done)
+        if shown.trials.get(trial.key) is not trial:
+            wanted = trial_run(snapshot, trial)
+            wanted.tags[PARENT_TAG] = done.parent_run_id
+            _show(client, wanted, present, shown, done)
+            shown.trials[trial.key] = trial
         done.trials_done += 1
     for rerun in snapshot.reruns:
         wanted = rerun_run(snapshot, rerun)
         wanted.tags[PARENT_TAG] = done.parent_run_id
-        _make_equal(client, wanted, present, done)
+        _show(client, wanted, present, shown, done)
+
+
+def _show(client: MlflowClient, wanted: WantedRun, present: Mapping[str, Run], shown: Shown, done: Projection) -> str:
+    known = shown.run_ids.get(wanted.key)
+    run = present.get(wanted.key) if known is None else _active(client.get_run(known))
+    shown.run_ids[wanted.key] = run_id = _make_equal(client, wanted, run, done)
+    return run_id
 
 
 def _present(client: MlflowClient, study_id: str, done: Projection) -> dict[str, Run]:
@@ -95,8 +117,11 @@ def keep_one(client: MlflowClient, runs: Sequence[Run]) -> Run:
     return kept
 
 
-def _make_equal(client: MlflowClient, wanted: WantedRun, present: dict[str, Run], done: Projection) -> str:
-    run = present.get(wanted.key)
+def _active(run: Run) -> Run | None:
+    return run if run.info.lifecycle_stage == "active" else None  # somebody deleted it
+
+
+def _make_equal(client: MlflowClient, wanted: WantedRun, run: Run | None, done: Projection) -> str:
     if run is None:
         run = client.create_run(done.experiment_id, wanted.started, wanted.tags)
         done.created += 1

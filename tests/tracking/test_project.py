@@ -12,7 +12,7 @@ from mlflow import MlflowClient
 
 from pipeline.errors import TrackingUnreachable
 from pipeline.study.records import State
-from pipeline.tracking.project import project
+from pipeline.tracking.project import Shown, project
 from tests.tracking.studies import BEGUN, Runs, epoch, finished, rerun, study, trial
 
 
@@ -245,3 +245,19 @@ def unused_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+def test_what_was_shown_before_is_passed_over_and_what_has_changed_is_sent(mlflow_uri: str, runs: Runs) -> None:
+    shown, ended, running = Shown(), trial(0), trial(1, "running", epochs=1)
+    project(study(ended, running), mlflow_uri, "convoy", shown)
+    for run in runs.by_key().values():
+        if run.data.tags["convoy.kind"] == "trial":
+            runs.client.delete_run(run.info.run_id)
+
+    done = project(study(ended, replace(running, epochs=trial(1).epochs[:1])), mlflow_uri, "convoy", shown)
+    assert (done.created, sorted(runs.by_key())) == (1, ["abcdef01-0001", "abcdef0123456789"])
+
+    done = project(study(ended, trial(1), trial(2)), mlflow_uri, "convoy", shown)
+    assert (done.created, done.updated, done.epochs_sent) == (1, 2, 5)
+    assert project(study(ended, trial(1), trial(2)), mlflow_uri, "convoy").created == 1, "without it everything is looked up"
+    assert len(runs.by_key()) == 4
