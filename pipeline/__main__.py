@@ -55,6 +55,7 @@ def _parser() -> argparse.ArgumentParser:
         )
     _add_check(add("check", help="everything that is wrong with configuration, space, data, resources, tracking"))
     _add_preview(add("preview", help="a picture of train images as decoded, as prepared, and as augmented"))
+    _of_project(add("plan", help="trials, time, disk and money to expect of a search, after a probe of seconds"), commands.plan)
     _of_project(add("status", help="the registered model, its test score and what to do next"), commands.status)
     _of_project(add("sync", help="make MLflow equal to the study"), commands.sync)
     _add_pull(add("pull", help="fetch a registered model into a folder"))

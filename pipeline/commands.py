@@ -48,6 +48,15 @@ def preview(point: Sequence[str], origin: Literal["space", "copies"], count: int
     print(f"preview: {output}")
 
 
+def plan() -> None:
+    """Print what a search would take: trials, time, disk, money."""
+    root = enter_project()
+    parameters = params.load(layout.PARAMS)
+    from pipeline.planning.plan import plan as lines
+
+    print("\n".join(lines(parameters.search, layout.state(root))))
+
+
 def status() -> None:
     """Print what `register` concluded last and what to do next."""
     enter_project()

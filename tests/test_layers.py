@@ -19,7 +19,7 @@ from tests.imports import MODULES, PACKAGE, Import, closure, imports
 LAYERS = [
     ["pipeline.__main__"],
     ["pipeline.commands"],
-    ["pipeline.check", "pipeline.preview", "pipeline.stages"],
+    ["pipeline.check", "pipeline.planning", "pipeline.preview", "pipeline.stages"],
     ["pipeline.params"],
     ["pipeline.search"],
     ["pipeline.tracking"],

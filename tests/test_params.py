@@ -73,7 +73,10 @@ TABLE = [
     ("search: {trials: null}\n", "E203 search at params.yaml:1:1 — "),
     ("search: {money: 5.0}\n", "E203 search at params.yaml:1:1 — {'money': 5.0}: search.money needs search.price_an_hour"),
     ("search: {worker_hours: 0.0}\n", "E203 search.worker_hours at params.yaml:1:10 — 0.0: Input should be greater than 0"),
-    ("search: {until: tuesday}\n", "E203 search.until at params.yaml:1:10 — 'tuesday': Input should be 'plateau'"),
+    (
+        "search: {until: tuesday}\n",
+        "E203 search.until at params.yaml:1:10 — 'tuesday': Input should be 'plateau' or 'regret_bound'",
+    ),
     (
         "search: {cpus_per_trial: all}\n",
         "E203 search.cpus_per_trial at params.yaml:1:10 — 'all': Input should be a valid number or Input should be 'auto'",

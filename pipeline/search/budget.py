@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -14,14 +15,16 @@ _HOUR = 3600.0  # seconds
 class Used:
     """What a study has used so far, all its searches together.
 
-    `trials` that count, so were launched; `seconds` of wall time; `worker_seconds` of training, over all workers,
-    from the epochs committed; `since_best` trials ended whose number is above the best one's.
+    `trials` that count, so were launched; `seconds` of wall time; `worker_seconds` of training, over all workers, from the
+    epochs committed; `since_best` trials ended whose number is above the best one's; `regret`, in units of the metric, is what
+    may be gained at most, as far as is known.
     """
 
     trials: int = 0
     seconds: float = 0.0
     worker_seconds: float = 0.0
     since_best: int = 0
+    regret: float = math.inf
 
 
 @dataclass(frozen=True)
@@ -50,6 +53,7 @@ class Budget:
     money: float | None = None
     price_an_hour: float | None = None
     plateau_trials: int | None = None
+    regret: float | None = None
 
     @classmethod
     def of(cls, params: SearchParams) -> Budget:
@@ -61,6 +65,7 @@ class Budget:
             money=params.money,
             price_an_hour=params.price_an_hour,
             plateau_trials=params.plateau_trials if params.until == "plateau" else None,
+            regret=params.regret_bound if params.until == "regret_bound" else None,
         )
 
     @property
@@ -98,3 +103,5 @@ class Budget:
         if self.plateau_trials is not None:
             text = f"{self.plateau_trials} trials in a row without a better one"
             yield Limit("until", text, at_once=False), used.since_best / self.plateau_trials
+        if self.regret is not None:
+            yield Limit("until", f"at most {self.regret:g} to be gained", at_once=False), float(used.regret <= self.regret)

@@ -15,6 +15,7 @@ from pipeline.errors import ConvoyError, DiskFull, DoesNotFit, NothingFits, Over
 from pipeline.search import audit, repeats, samplers
 from pipeline.search.budget import Budget, Limit, Used
 from pipeline.search.messages import Message
+from pipeline.search.regret import regret_bound
 from pipeline.search.repeats import Runs
 from pipeline.search.settings import SearchParams
 from pipeline.search.space import Space
@@ -27,6 +28,7 @@ from pipeline.training.metrics import METRICS, EpochMetrics
 
 INFEASIBLE_IN_A_ROW = 100
 FAILURES_IN_A_ROW = 5
+REGRET_TRIALS = 10  # trials between two looks at what may still be gained: each takes a second of the driver
 SAVE_SECONDS = 10.0  # so much wall time at most is missing from the study when the driver is killed
 _SEED_LIMIT = 2**31
 _ALL_RUN = Limit("space", "every configuration of the space", at_once=False)
@@ -58,6 +60,7 @@ class Conductor:
         self._runs = Runs(params.repeats, snapshot.trials)
         self._all_run, self._last_reason = False, ""
         self._curves = {trial.key: self._curve(trial) for trial in snapshot.trials}
+        self._regret = self._bound()
         self._ends: list[TrialRecord] = []
         self._to_resume = [trial for trial in snapshot.trials if trial.state not in ENDED]
         self._stops = study.decisions()
@@ -78,7 +81,7 @@ class Conductor:
     @property
     def used(self) -> Used:
         """What counts against the budget."""
-        return self._tally.used(self.seconds_used)
+        return replace(self._tally.used(self.seconds_used), regret=self._regret)
 
     @property
     def spent(self) -> Limit | None:
@@ -95,9 +98,13 @@ class Conductor:
         """Whether no further trial will be handed out."""
         return self.over or (not self._to_resume and self.spent is not None)
 
-    def progress(self) -> tuple[int, TrialRecord | None]:
-        """Trials that count and have ended, and the best so far."""
-        return self._tally.done, self._tally.best
+    def running(self) -> list[TrialRecord]:
+        """The trials handed out and not ended, with the epochs heard of."""
+        return [self._trials[key] for key in self._live]
+
+    def progress(self) -> Tally:
+        """How many trials have ended, and the best so far."""
+        return self._tally
 
     def next(self) -> TrialRecord | None:
         """The next trial to train, committed to the study; None when there is none (see `exhausted`)."""
@@ -256,10 +263,18 @@ class Conductor:
         self._trials[key] = ended = replace(self._trials[key], state=outcome.state, reason=outcome.reason, value=outcome.value)
         self._tally.ended(ended)
         self._runs.add(ended)
+        if self._tally.done >= self._looked + REGRET_TRIALS:
+            self._regret = self._bound()
         if outcome.state not in UNCOUNTED:
             self._ends.append(ended)
             self._refuse_a_row_of_failures()
         self._ended(ended)
+
+    def _bound(self) -> float:
+        self._looked = self._tally.done
+        if self.budget.regret is None:
+            return math.inf
+        return regret_bound(self._space, self._trials.values(), self._direction, self._params.seed)
 
     def _refuse_a_row_of_failures(self) -> None:
         last = self._ends[-FAILURES_IN_A_ROW:]

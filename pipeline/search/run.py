@@ -15,11 +15,13 @@ from pipeline.data.preparation.recipe import Recipe
 from pipeline.errors import Interrupted, NoTrialFinished, WrongValue
 from pipeline.search import feasibility, identity, order, ray_environment, reselection, resources, warm_start
 from pipeline.search.conductor import Conductor
+from pipeline.search.forecast import Work, costs, draws
 from pipeline.search.interruption import EXIT_CODES, interruptible
 from pipeline.search.local_ray import LocalRay
 from pipeline.search.lock import study_lock
 from pipeline.search.messages import Assignment, TrialData, checkpoint_path
 from pipeline.search.orphan import Process, parents_to_watch
+from pipeline.search.outlook import Outlook
 from pipeline.search.phases import Phases
 from pipeline.search.progress import Progress, rerun_line, reselection_line
 from pipeline.search.reselection import Reselection
@@ -31,6 +33,7 @@ from pipeline.study.reruns import Reruns
 from pipeline.tracking.follow import Followed, follow
 from pipeline.training.hyperparameters import Value
 
+_DRAWN = 32  # configurations that tell what a trial of the space costs before any has ended
 ENDED_BY = "ended by"  # the fact of a study that names the limit of its budget
 
 
@@ -138,7 +141,10 @@ def _warmed(space: Space, url: str, row: StudyRow, count: int) -> Space:
 
 
 def _conduct(params: SearchParams, space: Space, recipe: Recipe, study: store.Study) -> Conductor:
-    progress = Progress(params.metric)
+    def work(trial: TrialRecord) -> Work:
+        return Work.of(space.parse(trial.hyperparameters), recipe)
+
+    progress = Progress(params.metric, Outlook(work, costs(space, recipe, params.limits, draws(space, _DRAWN))))
 
     def fits(hyperparameters: Mapping[str, Value]) -> None:
         require_feasible(space, recipe, params.limits, hyperparameters)

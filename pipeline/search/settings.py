@@ -50,7 +50,7 @@ class Reselect(Section):
 
 
 class SearchParams(Section):
-    """What to search, by which rules, within which budget (trials to plateau_trials), which is no part of a study's identity."""
+    """What to search, by which rules, within which budget (trials to regret_bound), which is no part of a study's identity."""
 
     space: str = "search_spaces/cnn.yaml"
     metric: Metric = "val_accuracy"
@@ -60,8 +60,9 @@ class SearchParams(Section):
     worker_hours: float | None = Field(default=None, gt=0)
     money: float | None = Field(default=None, gt=0)
     price_an_hour: float | None = Field(default=None, gt=0)
-    until: Literal["plateau"] | None = None
+    until: Literal["plateau", "regret_bound"] | None = None
     plateau_trials: int = Field(default=30, ge=1)
+    regret_bound: float = Field(default=0.005, gt=0)
     warm_start: int = Field(default=0, ge=0)  # configurations of earlier studies that are tried first
     sampler: Literal["tpe", "gp", "qmc", "random", "nsga2"] = "tpe"
     tpe: Tpe = Field(default_factory=Tpe)

@@ -19,6 +19,7 @@ class Tally:
         self._asked, self._worker_seconds = 0, 0.0
         self._ends: list[int] = []  # numbers of the trials that count and have ended, sorted
         self.best: TrialRecord | None = None  # as records.best says
+        self.records = 0  # trials that were the best when they ended
         for trial in trials:
             self.asked()
             self.trained(trial.epochs)
@@ -49,4 +50,5 @@ class Tally:
             self._asked -= 1
             return
         bisect.insort(self._ends, trial.number)
-        self.best = best([trial] if self.best is None else [self.best, trial], self._direction)
+        before, self.best = self.best, best([trial] if self.best is None else [self.best, trial], self._direction)
+        self.records += self.best is not before

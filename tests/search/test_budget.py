@@ -29,6 +29,7 @@ def key(budget: Budget, used: Used) -> str:
         (Budget(worker_hours=2), Used(worker_seconds=2 * HOUR - 1), Used(worker_seconds=2 * HOUR), "worker_hours", True),
         (Budget(money=3, price_an_hour=2), Used(seconds=1.4 * HOUR), Used(seconds=1.5 * HOUR), "money", True),
         (Budget(plateau_trials=30), Used(trials=99, since_best=29), Used(trials=99, since_best=30), "until", False),
+        (Budget(regret=0.01), Used(trials=99, regret=0.011), Used(trials=99, regret=0.01), "until", False),
     ],
 )
 def test_each_limit_alone_ends_a_search(budget: Budget, before: Used, after: Used, met: str, at_once: bool) -> None:
@@ -56,6 +57,7 @@ def test_a_budget_says_all_its_limits() -> None:
     said = "5 trials, 1.5 min, 2 worker-hours, 3 at 2 an hour, 30 trials in a row without a better one"
     assert str(Budget.of(SearchParams.model_validate(params))) == said
     assert str(Budget.of(SearchParams())) == "20 trials"
+    assert str(Budget.of(SearchParams(trials=None, until="regret_bound"))) == "at most 0.005 to be gained"
 
 
 @pytest.fixture

@@ -213,8 +213,8 @@ def test_the_space_gives_first_points_and_everyone_is_told_of_every_end(search: 
 
 def test_progress_counts_what_has_ended_and_knows_the_best(search: Search) -> None:
     conductor = search.conductor(trials=3)
-    assert conductor.progress() == (0, None)
+    assert (conductor.progress().done, conductor.progress().best) == (0, None)
     search.work(conductor)
-    done, best = conductor.progress()
+    done, best = conductor.progress().done, conductor.progress().best
     assert best is not None
     assert (done, best.key) == (3, max(search.snapshot().trials, key=lambda trial: trial.value or 0).key)

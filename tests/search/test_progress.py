@@ -1,15 +1,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from pipeline.search.conductor import Conductor
+from pipeline.search.forecast import Work
 from pipeline.search.messages import Message
+from pipeline.search.outlook import Outlook
 from pipeline.search.progress import Progress
 from pipeline.study.records import TrialRecord
-from tests.search.driving import FIRST, SECOND, SPACE, Search, epoch
+from tests.search.driving import FIRST, SECOND, SPACE, STUDY, Search, epoch
 
 ONE_EPOCH = SPACE.replace("{type: int, low: 1, high: 9}", "1")
 
@@ -20,7 +23,8 @@ class Told:
     def __init__(self, folder: Path, **budget: object) -> None:
         self.lines: list[str] = []
         self.search = Search(folder, ONE_EPOCH)
-        self.progress = Progress("val_accuracy", self.lines.append, self.search.clock)
+        outlook = Outlook(lambda trial: Work(1, 1.0), [(1, Work(1, 1.0))], self.search.clock)
+        self.progress = Progress("val_accuracy", outlook, self.lines.append)
         self.conductor: Conductor = self.search.conductor(**budget)
         self.conductor._ended = lambda trial: self.progress.ended(self.conductor, trial)
 
@@ -28,7 +32,7 @@ class Told:
         """The line at the end of the next trial."""
         self.conductor.next()
         self.search.clock.now += 30
-        self.conductor.heard(message)
+        self.conductor.heard(replace(message, epochs=[replace(metrics, seconds=30.0) for metrics in message.epochs]))
         return self.lines[-1]
 
 
@@ -39,7 +43,7 @@ def told(tmp_path: Path) -> Iterator[Told]:
 
 def test_a_line_tells_number_state_value_best_and_time_left(told: Told) -> None:
     line = told.trial(Message(FIRST, [epoch(1, 0.5)]))
-    assert line == "trial   0  completed   val_accuracy 0.5000  best 0.5000 (trial 0)  1/10  about 4 min left"
+    assert line == "trial   0  completed   val_accuracy 0.5000  best 0.5000 (trial 0)  1/10  about 5 min left"
     line = told.trial(Message(SECOND, [epoch(1, 0.25)]))
     assert line == "trial   1  completed   val_accuracy 0.2500  best 0.5000 (trial 0)  2/10  about 4 min left"
 
@@ -64,3 +68,10 @@ def test_infeasible_points_are_told_and_not_counted(told: Told) -> None:
     trial = TrialRecord("k", 7, "infeasible", {"train.epochs": 1}, 0, None, "layer conv5: 0 pixels", 0.0, 0.0, (), ())
     told.progress.ended(told.conductor, trial)
     assert told.lines == ["trial   7  infeasible  layer conv5: 0 pixels  no best yet  0/10"]
+
+
+def test_after_ten_trials_the_chance_of_a_better_one_is_told(tmp_path: Path) -> None:
+    told = Told(tmp_path, trials=20)
+    lines = [told.trial(Message(f"{STUDY[:8]}-{number:04d}", [epoch(1, 0.5 - number / 100)])) for number in range(10)]
+    assert "a better one" not in lines[8]
+    assert lines[9].endswith("10/20  about 5 min left  a better one: 25%")

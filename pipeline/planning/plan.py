@@ -1,0 +1,111 @@
+"""What a search will take, before anything is spent: a probe of a few seconds on the real data, and arithmetic."""
+
+from __future__ import annotations
+
+import shutil
+import statistics
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from pipeline import artifacts, layout
+from pipeline.data.preparation.recipe import Recipe
+from pipeline.errors import MissingFile
+from pipeline.planning.expectation import Expectation, Range, expect
+from pipeline.planning.probe import Candidate, Probe, candidates, measure
+from pipeline.search import resources, run
+from pipeline.search import space as spaces
+from pipeline.search.budget import Budget, Used
+from pipeline.search.forecast import Pace, duration
+from pipeline.search.settings import SearchParams
+from pipeline.search.space import Space
+from pipeline.search.tally import Tally
+from pipeline.study import store
+
+_KEPT_AT_BEST = 0.26  # of the epochs planned, when each of two rungs of ASHA stops two trials of three: 1/9·2/3 + 1/3·2/9 + 1/9
+# benchmarks/README.md
+_STUDY_BYTES, _STUDY_EPOCH_BYTES = 5_500, 250  # of a trial and of an epoch in the database of the study
+_MLFLOW_BYTES, _MLFLOW_EPOCH_BYTES = 30_000, 3_000  # and in MLflow's
+
+
+def plan(params: SearchParams, state: Path) -> list[str]:
+    """Lines that say what `convoy search` would take; nothing is written. Raises MissingFile before preprocess has run."""
+    space = spaces.load(Path(params.space))
+    recipe = _recipe()
+    share = resources.plan(params, resources.available_cpus(), resources.available_gpus())
+    known = candidates(space, recipe, params.limits)
+    used = _used(params, space, recipe, state)
+    probe = measure(known, space, recipe, share)
+    lengths = [each.epochs * probe.pace.seconds(each.work) for each in known]
+    kept = 1.0 if params.stopping == "none" else _KEPT_AT_BEST
+    expected = expect(Budget.of(params), used, lengths, kept, share.slots)
+    free = shutil.disk_usage(next(folder for folder in (state, *state.parents) if folder.exists())).free
+    return [
+        *([f"used already: {used.trials} trials, {duration(used.seconds)}"] if used.trials else []),
+        f"probe: {probe.networks} networks in {probe.seconds:.1f} s, threads {share.threads}: {_pace(probe.pace)}",
+        f"a trial: {_between(_middle(lengths), duration)} for four of five, when it trains to its end",
+        f"budget: {Budget.of(params)}",
+        *_expected(expected, share.slots),
+        *_disk(known, probe, expected, share.slots, free),
+    ]
+
+
+def _recipe() -> Recipe:
+    try:
+        return Recipe.from_bytes(artifacts.read_bytes(layout.PROCESSED / "recipe.json"))
+    except MissingFile as missing:
+        raise MissingFile(missing.what, why="the images are not prepared yet", remedy="run `dvc repro preprocess`") from missing
+
+
+def _used(params: SearchParams, space: Space, recipe: Recipe, state: Path) -> Used:
+    """By the study that the search would continue."""
+    row = run.new_study(params, space, recipe, {})
+    if not (state / "studies.db").exists():
+        return Used()
+    try:
+        study = store.Study(layout.study_database(state), row.study_id)
+    except KeyError:
+        return Used()
+    snapshot = study.snapshot()
+    return Tally(snapshot.direction, snapshot.trials).used(study.row.seconds_used)
+
+
+def _expected(expected: Expectation | None, slots: int) -> list[str]:
+    if expected is None:
+        return ["trials, time: as many as it takes; give another limit too to know"]
+    lines = [
+        f"trials: {_between(expected.trials, lambda value: f'{value:.0f}')}",
+        f"time: {_between(expected.seconds, duration)}, {slots} trials at once",
+        f"training: {_between(expected.worker_seconds, lambda value: f'{value / 3600:.2g}')} worker-hours",
+    ]
+    return lines if expected.money is None else [*lines, f"money: {_between(expected.money, lambda value: f'{value:.2g}')}"]
+
+
+def _disk(known: Sequence[Candidate], probe: Probe, expected: Expectation | None, slots: int, free: float) -> list[str]:
+    """Running trials have a checkpoint each; its epochs are those of whole trials."""
+    checkpoints = slots * probe.checkpoint_bytes * max(each.parameters for each in known)
+    line = f"disk: checkpoints up to {_megabytes(checkpoints)}"
+    if expected is not None:
+        epochs = statistics.fmean(each.epochs for each in known)
+        study = expected.trials.high * (_STUDY_BYTES + epochs * _STUDY_EPOCH_BYTES)
+        mlflow = expected.trials.high * (_MLFLOW_BYTES + epochs * _MLFLOW_EPOCH_BYTES)
+        line += f", study {_megabytes(study)}, MLflow {_megabytes(mlflow)}"
+    return [f"{line}; {free / 1e9:.0f} GB are free"]
+
+
+def _middle(lengths: Sequence[float]) -> Range:
+    """Four of five lie within."""
+    tenths = statistics.quantiles(lengths, n=10)
+    return Range(tenths[0], tenths[-1])
+
+
+def _pace(found: Pace) -> str:
+    return f"{1e3 * found.step:.2g} ms a step and {1e9 * found.multiply_add:.2g} ns a multiply-add"
+
+
+def _between(found: Range, text: Callable[[float], str]) -> str:
+    low, high = text(found.low), text(found.high)
+    return low if low == high else f"{low} to {high}"
+
+
+def _megabytes(size: float) -> str:
+    return f"{size / 1e6:.1f} MB" if size < 1e7 else f"{size / 1e6:.0f} MB"
