@@ -11,8 +11,8 @@ from pipeline.search.budget import Budget, Used
 
 _TENTH = 1.2816  # standard deviations beyond which one sum of random lengths in ten lies
 _HOUR = 3600.0  # seconds
-START_SECONDS = 10.0  # of Ray and MLflow, start and end: benchmarks/README.md
-DRIVER_SECONDS = 0.2  # of a trial, in which its worker waits for the driver: benchmarks/README.md
+START_SECONDS = 10.0  # of Ray and MLflow, start and end
+DRIVER_SECONDS = 0.2  # of a trial, in which its worker waits for the driver
 
 
 @dataclass(frozen=True)

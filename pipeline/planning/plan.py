@@ -22,7 +22,7 @@ from pipeline.search.tally import Tally
 from pipeline.study import store
 
 _KEPT_AT_BEST = 0.26  # of the epochs planned, when each of two rungs of ASHA stops two trials of three: 1/9·2/3 + 1/3·2/9 + 1/9
-# benchmarks/README.md
+# Estimates, rounded up; benchmarks/bench_scale.py measures them.
 _STUDY_BYTES, _STUDY_EPOCH_BYTES = 5_500, 250  # of a trial and of an epoch in the database of the study
 _MLFLOW_BYTES, _MLFLOW_EPOCH_BYTES = 30_000, 3_000  # and in MLflow's
 
