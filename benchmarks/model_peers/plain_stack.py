@@ -67,10 +67,18 @@ def main(minutes: float, seed: int) -> None:
     winner = {"family": best.config["family"], "study_id": "plain", "trial_key": "plain-0000", "trial_number": 0}
     Path("results/search").mkdir(parents=True)
     with Path("results/search/best.yaml").open("w") as file:
-        content = {**winner, "metric": METRIC, "value": best.metrics[METRIC], "hyperparameters": best.config}
+        value = best.metrics[METRIC]
+        content = {**winner, "metric": METRIC, "value": value, "hyperparameters": best.config}
+        content["selection"] = _selection(value, len(results))
         YAML(typ="safe", pure=True).dump(content, file)
     epochs = sum(result.metrics.get("training_iteration", 0) for result in results if result.metrics)
     Path("told.json").write_text(json.dumps({"trials": len(results), "epochs": epochs}))
+
+
+def _selection(value: float, trials: int) -> dict[str, Any]:
+    """What the stages say of the choice: the search decided, and nothing was trained again."""
+    search = {"trial": 0, "value": value, "completed_trials": trials}
+    return {"metric": METRIC, "chosen_trial": 0, "search": search, "reselection": None}
 
 
 if __name__ == "__main__":
