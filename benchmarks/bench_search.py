@@ -49,7 +49,8 @@ def main() -> None:
 
 def _row(one: Found) -> str:
     cost = one.cost
-    return f"{cost.seconds:6.1f}  {cost.cpu_seconds:6.1f}  {cost.peak_mib:8.0f}  {one.epochs:6d}  {one.best:.4f}"
+    around = "" if one.around_seconds is None else f"  {one.around_seconds:.1f} s before its first epoch and after its last"
+    return f"{cost.seconds:6.1f}  {cost.cpu_seconds:6.1f}  {cost.peak_mib:8.0f}  {one.epochs:6d}  {one.best:.4f}{around}"
 
 
 def _medians(results: Sequence[Found]) -> str:

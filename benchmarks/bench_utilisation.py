@@ -3,7 +3,8 @@
     python benchmarks/bench_utilisation.py [--images 10000] [--repeats 1] [--rounds 3] [--arms plain convoy] [--flame FILE]
 
 Share: processor seconds of the fixed configurations at the fastest kernels (one thread alone, data ready as batches, channels
-last, pooling before ReLU, fused optimizer, large validation batches), by cores × wall seconds of a search that trains them.
+last, pooling before ReLU, bfloat16 where it pays, fused optimizer, large validation batches), by cores × wall seconds of a
+search that trains them.
 --repeats makes each configuration so many times as long; --flame writes where a search of Convoy spends its time, by py-spy.
 """
 
@@ -29,10 +30,12 @@ from pipeline.data.augmentation.augment import augment
 from pipeline.data.batches import batches
 from pipeline.data.seeds import generator
 from pipeline.models.blocks import build
+from pipeline.models.shapes import layer_table
 from pipeline.training.evaluation import LARGEST_BATCH
 from pipeline.training.hyperparameters import parse
 from pipeline.training.loss import cross_entropy
 from pipeline.training.optimizer import optimizer
+from pipeline.training.precision import bfloat16_pays
 
 CORES = len(os.sched_getaffinity(0))
 CLASSES = 10
@@ -84,14 +87,18 @@ def _seconds(project: Prepared, configuration: Configuration) -> tuple[float, fl
 
     prepared_batches = [(ready(images[rows]), labels[rows]) for rows in order]
     validation = ready(raw["val"][0]).split(min(LARGEST_BATCH, 2**17 // SIDE**2))
-    network = build(point.layers(CLASSES), (1, SIDE, SIDE)).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    layers, shape = point.layers(CLASSES), (1, SIDE, SIDE)
+    bfloat16 = bfloat16_pays(torch.device("cpu"), sum(row.multiply_adds for row in layer_table(layers, shape)))
+    network = build(layers, shape).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     moving = optimizer(network, point.train)
 
     def epoch() -> None:
         network.train()
         for batch, wanted in prepared_batches:
+            with torch.autocast("cpu", torch.bfloat16, enabled=bfloat16):
+                logits = network(batch)
             moving.zero_grad(set_to_none=True)
-            cross_entropy(network(batch), wanted).backward()
+            cross_entropy(logits.float(), wanted).backward()
             moving.step()
         network.eval()
         with torch.inference_mode():
