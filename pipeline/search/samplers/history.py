@@ -15,6 +15,8 @@ from optuna.trial import FrozenTrial, TrialState
 
 Choose = Callable[[Sequence[FrozenTrial], StudyDirection], list[FrozenTrial]]
 _BEST = 25  # trials that TPE counts as good at most
+_COMPLETE, _RUNNING = TrialState.COMPLETE, TrialState.RUNNING  # named once: to look a name up takes as long as to compare it
+_ENDED = (TrialState.COMPLETE, TrialState.PRUNED)
 
 
 class Remembering(BaseSampler):
@@ -61,13 +63,13 @@ def thinned(trials: Sequence[FrozenTrial], direction: StudyDirection, most: int)
 
     The best are those that TPE ranks first: finished ones by value, then stopped ones by how far they came, then by value.
     """
-    ended = [trial for trial in trials if trial.state in (TrialState.COMPLETE, TrialState.PRUNED)]
-    running = [trial for trial in trials if trial.state == TrialState.RUNNING]
+    ended = [trial for trial in trials if trial.state in _ENDED]
+    running = [trial for trial in trials if trial.state is _RUNNING]
     if len(ended) <= most:
         return [*ended, *running]
     best = _best(ended, direction)
-    numbers = {trial.number for trial in best}
-    rest = [trial for trial in ended if trial.number not in numbers]
+    taken = {id(trial) for trial in best}
+    rest = [trial for trial in ended if id(trial) not in taken]
     spaces = most - len(best)
     even = [rest[(index + 1) * len(rest) // spaces - 1] for index in range(spaces)]
     return sorted([*best, *even, *running], key=lambda trial: trial.number)
@@ -104,7 +106,7 @@ def _violates(trial: FrozenTrial) -> bool:
 
 def _best(ended: Sequence[FrozenTrial], direction: StudyDirection) -> list[FrozenTrial]:
     """The first `_BEST` by rank; stopped trials are only looked at where too few finished, as looking at thousands takes time."""
-    finished = [trial for trial in ended if trial.state == TrialState.COMPLETE]
+    finished = [trial for trial in ended if trial.state is _COMPLETE]
     candidates = finished if len(finished) >= _BEST else ended
     return heapq.nsmallest(_BEST, candidates, key=lambda trial: _rank(trial, direction))
 
