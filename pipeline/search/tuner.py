@@ -104,7 +104,7 @@ class StudyScheduler(_OfThisProcess, FIFOScheduler):
     def on_trial_error(self, tune_controller: Any, trial: Trial) -> None:
         """A worker died: its trial is retried, with fewer images at a time if memory was short, and given up after the last."""
         key, deaths = trial.config["trial_key"], trial.num_failures
-        killed = self._memory_kills.explain(str(trial.get_error()).rpartition("Failure #")[2])
+        killed = self._memory_kills.explain(_latest_error(trial))
         if deaths <= WORKER_DEATHS and killed:
             trial.config.update(Assignment(**trial.config).with_less_memory().record())
         elif deaths > WORKER_DEATHS and killed:
@@ -113,6 +113,11 @@ class StudyScheduler(_OfThisProcess, FIFOScheduler):
             )
         elif deaths > WORKER_DEATHS:
             self._conductor.lost(key, f"its worker process died {deaths} times")
+
+
+def _latest_error(trial: Trial) -> str:
+    """What Ray says of the latest failure: from the file here, since what get_error reads is written later."""
+    return Path(trial.error_file).read_text(encoding="utf-8").rpartition("Failure #")[2]
 
 
 class StudyStopper(_OfThisProcess, Stopper):

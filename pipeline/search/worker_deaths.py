@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 _VMSTAT = Path("/proc/vmstat")
-_OF_RAY = "RAY_memory_usage_threshold"  # Ray's memory monitor names it whenever it kills
+_OF_RAY = "killed due to the node running low on memory"  # so Ray's memory monitor begins whenever it kills
 
 
 class MemoryKills:

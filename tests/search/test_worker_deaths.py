@@ -17,7 +17,10 @@ from pipeline.search.worker_deaths import MemoryKills
 from tests.search.driving import FIRST, SPACE, STUDY, Search
 
 CRASH = "Failure # 1 (occurred at …)\nThe actor died unexpectedly before finishing this task.\n"
-BY_RAY = "Failure # 2 (occurred at …)\n… To adjust the kill threshold, set the variable `RAY_memory_usage_threshold` …\n"
+BY_RAY = (
+    "Failure # 2 (occurred at …)\n1 worker(s) were killed due to the node running low on memory. Memory on the node (…) was "
+    "1.30GB used / 23.54GB limit (0.055213)\n…\nRay killed 1 worker(s) based on the killing policy\n"
+)
 
 
 @dataclass
@@ -25,12 +28,9 @@ class Dying:
     """What the scheduler reads of a trial of Ray Tune."""
 
     config: dict[str, Any]
+    error_file: str
     num_failures: int = 0
-    text: str = ""
     images: list[int | None] = field(default_factory=list)
-
-    def get_error(self) -> str:
-        return self.text
 
 
 @pytest.fixture
@@ -44,9 +44,11 @@ def conductor(tmp_path: Path) -> Conductor:
 def die(conductor: Conductor, folder: Path, errors: list[str], batch_size: int = 64) -> Dying:
     """A trial whose worker dies once for each text."""
     assignment = Assignment(FIRST, "cnn", {"train.batch_size": batch_size}, 0, str(folder), 1, "cpu")
-    trial, scheduler = Dying(assignment.record()), StudyScheduler(conductor)
+    trial, scheduler = Dying(assignment.record(), str(folder / "error.txt")), StudyScheduler(conductor)
     for error in errors:
-        trial.num_failures, trial.text = trial.num_failures + 1, trial.text + error
+        trial.num_failures += 1
+        with Path(trial.error_file).open("a") as file:
+            file.write(error)
         scheduler.on_trial_error(None, trial)  # type: ignore[arg-type]
         trial.images.append(trial.config["images_at_a_time"])
     return trial
