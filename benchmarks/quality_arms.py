@@ -51,6 +51,7 @@ class MemoryStudy(store.Study):
         self._storage = optuna.storages.InMemoryStorage()  # type: ignore[assignment]  # the part of RDBStorage that a study uses
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         self._optuna = optuna.create_study(storage=self._storage, study_name=_STUDY, direction="maximize")
+        self._ended, self._count, self._given = {}, 0, []
         with self._engine.begin() as connection:
             connection.execute(sa.insert(tables.studies).values(**vars(ROW)))
 
@@ -81,7 +82,7 @@ class Convoy:
         return self._conductor.heard(Message(key, [metrics]))
 
     def chosen(self) -> str | None:
-        _, best = self._conductor.progress()
+        best = self._conductor.progress().best
         return best.key if best else max(self._latest, key=self._latest.__getitem__, default=None)
 
 
