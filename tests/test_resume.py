@@ -138,6 +138,17 @@ def test_ctrl_c_puts_running_trials_aside_and_the_same_command_goes_on(tmp_path:
     assert max(epochs.values()) <= 2 and len(epochs) == 160
 
 
+def test_asked_to_end_while_ray_still_starts_a_search_ends_as_at_any_other_moment(tmp_path: Path, migrated_mlflow: Path) -> None:
+    folder = searches.write_project(tmp_path / "project", migrated_mlflow, trials=2)
+    driver = searches.start(folder)
+    while "begins" not in (folder / "output.txt").read_text():
+        time.sleep(0.05)
+    driver.send_signal(signal.SIGTERM)
+    assert driver.wait(timeout=60) == 143
+    assert "run the same command to go on" in (folder / "output.txt").read_text()
+    assert searches.ledger(folder) == []
+
+
 def test_a_driver_whose_parent_is_gone_saves_and_ends_while_the_next_one_waits(tmp_path: Path, migrated_mlflow: Path) -> None:
     folder = searches.write_project(tmp_path / "project", migrated_mlflow, epochs=(60, 60), trials=2, stopping="none")
     parent = searches.start_under_a_parent(folder)

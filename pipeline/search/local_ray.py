@@ -3,58 +3,85 @@
 from __future__ import annotations
 
 import logging
-from concurrent.futures import Future, ThreadPoolExecutor
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future, wait
 from dataclasses import dataclass, field
 from typing import Any
 
 from pipeline.search.resources import Resources
 
+POLL_SECONDS = 0.1
+ONLOOKERS = ("start_api_server", "start_log_monitor", "start_monitor")  # methods of Ray's Node
 _SHARED_MEMORY_FLOOR = 256 * 2**20  # bytes; results and checkpoints never pass through the object store
 
 
 @dataclass
 class LocalRay:
-    """Starts when told to, in the environment that ray_environment made, and ends when the block is left; both in a thread."""
+    """Starts when told to, in the environment that ray_environment made, and ends when the block is left; both in a thread.
+
+    One thread, which lives as long as Ray: its processes die with the thread that started them. It is a daemon, so a Ray that
+    hangs keeps no one from leaving: Ctrl-C ends the wait for it, and its processes die with ours.
+    """
 
     resources: Resources
     cpus: int
     gpus: int
     data_bytes: int
-    _thread: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(1, "ray"))
-    _started: Future[None] | None = None
-    _stopped: Future[None] | None = None
+    _thread: threading.Thread | None = None
+    _started: Future[None] = field(default_factory=Future)
+    _stopped: Future[None] = field(default_factory=Future)
+    _to_stop: threading.Event = field(default_factory=threading.Event)
 
     def start(self) -> None:
         """Begin to start; returns at once."""
-        self._started = self._started or self._thread.submit(_start, self)
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._live, name="ray", daemon=True)
+            self._thread.start()
 
-    def ready(self) -> None:
-        """Wait until it can be used; raises what hinders it."""
+    def ready(self, wanted: Callable[[], bool]) -> bool:
+        """Wait until it can be used, while it is wanted; whether both hold. Raises what hinders it."""
         self.start()
-        assert self._started is not None
-        self._started.result()
+        while wanted():
+            if wait([self._started], POLL_SECONDS).done:
+                self._started.result()
+                return wanted()
+        return False
 
     def stop(self) -> None:
         """Begin to end it; returns at once."""
-        if self._started is not None:
-            self._stopped = self._stopped or self._thread.submit(_stop)
+        self._to_stop.set()
 
     def __enter__(self) -> LocalRay:
         return self
 
-    def __exit__(self, *_: Any) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: Any) -> None:
         self.stop()
-        self._thread.shutdown()
-        if self._stopped is not None:
+        if self._thread is not None and kind is not KeyboardInterrupt:  # who asks twice does not wait
             self._stopped.result()
 
+    def _live(self) -> None:
+        _settle(self._started, lambda: _start(self, self._to_stop.is_set))
+        self._to_stop.wait()
+        _settle(self._stopped, _stop)
 
-def _start(local: LocalRay) -> None:
+
+def _settle(future: Future[None], act: Callable[[], None]) -> None:
+    try:
+        act()
+    except BaseException as error:  # raised again where the future is waited for
+        future.set_exception(error)
+    else:
+        future.set_result(None)
+
+
+def _start(local: LocalRay, unwanted: Callable[[], bool]) -> None:
     import ray
 
     logging.getLogger("ray").setLevel(logging.CRITICAL)  # a worker that dies is retried; one that keeps dying is reported
-    ray._private.worker._worker_logs_enabled = False  # the raylet's essay on each dead worker, which no option turns off
     _without_onlookers()
+    if unwanted():
+        return
     ray.init(
         num_cpus=local.cpus,
         num_gpus=local.gpus,
@@ -69,17 +96,22 @@ def _start(local: LocalRay) -> None:
 
 
 def _without_onlookers() -> None:
-    """Leave out what only looks on: the server of the dashboard, the collector of logs, the autoscaler.
+    """Leave out what only looks on: the server of the dashboard, the collector of logs, the autoscaler, essays on dead workers.
 
     No option of `ray.init` does, though nobody uses them here; each is a process that imports Ray while the first trials wait.
+    What a later Ray calls by another name stays.
     """
+    from ray._private import worker
     from ray._private.node import Node
 
-    def nothing(node: Node, **_: Any) -> None:
+    def nothing(node: Node, *_: Any, **__: Any) -> None:
         node._webui_url = ""
 
-    for name in ("start_api_server", "start_log_monitor", "start_monitor"):
-        setattr(Node, name, nothing)
+    for name in ONLOOKERS:
+        if hasattr(Node, name):
+            setattr(Node, name, nothing)
+    if hasattr(worker, "_worker_logs_enabled"):
+        worker._worker_logs_enabled = False
 
 
 def _stop() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -16,11 +16,11 @@ from pipeline.errors import Interrupted, NoTrialFinished, WrongValue
 from pipeline.search import feasibility, identity, order, ray_environment, reselection, resources, warm_start
 from pipeline.search.conductor import Conductor
 from pipeline.search.forecast import Work, costs, draws
-from pipeline.search.interruption import EXIT_CODES, interruptible
+from pipeline.search.interruption import EXIT_CODES, Asked, interruptible
 from pipeline.search.local_ray import LocalRay
 from pipeline.search.lock import study_lock
 from pipeline.search.messages import Assignment, TrialData, checkpoint_path
-from pipeline.search.orphan import Process, parents_to_watch
+from pipeline.search.orphan import parents_to_watch
 from pipeline.search.outlook import Outlook
 from pipeline.search.phases import Phases
 from pipeline.search.progress import Progress, rerun_line, reselection_line
@@ -96,7 +96,8 @@ def search(params: SearchParams, space: Space, recipe: Recipe, setting: Setting)
     url = setting.database
     with study_lock(folder / "lock", watched):
         data = _data(recipe, setting.data)
-        with _ray(params, data) as ray:
+        asked = Asked()
+        with interruptible(asked.stop, watched), _ray(params, data) as ray:
             if not store.finished(url, row.study_id):
                 ray.start()
             study, before = store.create(url, row)
@@ -104,10 +105,11 @@ def search(params: SearchParams, space: Space, recipe: Recipe, setting: Setting)
             space = _warmed(space, url, study.row, params.warm_start)
             conductor = _conduct(params, space, recipe, study)
             phases = _phases(conductor, params, folds, study, Reruns(url, row.study_id), setting)
+            asked.tell(phases.stop)
             follower = follow(store.reader(url, row.study_id), setting.tracking_uri, params.experiment)
             try:
                 if not phases.exhausted():
-                    _train(phases, space, data, folder, watched, ray)
+                    _train(phases, space, data, folder, ray)
             finally:
                 ray.stop()  # while MLflow gets the rest
                 phases.close()
@@ -183,7 +185,7 @@ def _ray(params: SearchParams, data: TrialData) -> LocalRay:
     return LocalRay(share, cpus, gpus, data.nbytes)
 
 
-def _train(phases: Phases, space: Space, data: TrialData, folder: Path, watched: Sequence[Process], ray: LocalRay) -> None:
+def _train(phases: Phases, space: Space, data: TrialData, folder: Path, ray: LocalRay) -> None:
     share = ray.resources
 
     def assign(trial: TrialRecord) -> Assignment:
@@ -201,10 +203,9 @@ def _train(phases: Phases, space: Space, data: TrialData, folder: Path, watched:
             fold=rerun.fold if rerun else None,
         )
 
-    with interruptible(phases.stop, watched):
-        from pipeline.search.tuner import train_all  # takes seconds, during which Ray starts
+    from pipeline.search.tuner import train_all  # takes seconds, during which Ray starts
 
-        ray.ready()
+    if ray.ready(lambda: not phases.over):
         train_all(phases, assign, data, share, scratch=folder / "ray")
 
 

@@ -9,7 +9,7 @@ import time
 import psutil
 import pytest
 
-from pipeline.search.interruption import EXIT_CODES, interruptible
+from pipeline.search.interruption import EXIT_CODES, Asked, interruptible
 from pipeline.search.orphan import Process
 
 SIGNALS = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
@@ -60,3 +60,13 @@ def test_the_end_of_a_watched_process_asks_for_the_end_within_seconds() -> None:
             time.sleep(0.05)
     assert reasons == ["parent gone"]
     assert EXIT_CODES["parent gone"] == 143
+
+
+def test_what_was_asked_before_there_was_anyone_to_tell_is_passed_on() -> None:
+    asked, reasons = Asked(), list[str]()
+    asked.stop("SIGTERM")
+    asked.tell(reasons.append)
+    asked.stop("parent gone")
+    assert reasons == ["SIGTERM", "parent gone"]
+    asked.tell(reasons.append)
+    assert reasons[2:] == ["SIGTERM"]  # the first reason counts

@@ -1,0 +1,29 @@
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from pipeline.search.local_ray import ONLOOKERS
+
+
+def test_what_is_left_out_of_ray_has_these_names_in_the_installed_one() -> None:
+    from ray._private import worker
+    from ray._private.node import Node
+
+    assert [name for name in ONLOOKERS if not hasattr(Node, name)] == []
+    assert hasattr(worker, "_worker_logs_enabled")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_while_ray_hangs_the_first_signal_ends_the_wait_and_the_second_the_process(number: signal.Signals) -> None:
+    process = subprocess.Popen([sys.executable, "-m", "tests.search.hanging_ray"], stdout=subprocess.PIPE, text=True)
+    with process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "starting\n"
+        process.send_signal(number)
+        assert process.stdout.readline() == f"{number.name}\n"
+        process.send_signal(number)
+        assert process.wait(timeout=20) == -number
