@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from pipeline import artifacts, layout, params
+from pipeline.config import YamlFile
 from pipeline.errors import ImageRefused, MissingFile, raise_all
 from pipeline.params import Params
 
@@ -76,9 +77,12 @@ def sync() -> None:
     latest = store.latest(url)
     if latest is None:
         raise MissingFile("a study", where=url, why="nothing was searched here yet", remedy="run `dvc repro` first")
+    searched = _searched_study()
+    study_id = searched if searched and store.known(url, searched) else latest.study_id
     uri = tracking_uri(root, parameters)
-    done = project(store.read(url, latest.study_id), uri, parameters.search.experiment)
-    print(f"study {latest.study_id}: {done.trials_done} trials in {uri} ({done.created} runs created, {done.updated} updated)")
+    done = project(store.read(url, study_id), uri, parameters.search.experiment)
+    shown = f"{done.trials_done} trials" + (f" and {done.reruns_done} reruns" if done.reruns_done else "")
+    print(f"study {study_id}: {shown} in {uri} ({done.created} runs created, {done.updated} updated)")
 
 
 def pull(directory: Path, alias: str, name: str | None, uri: str | None) -> None:
@@ -143,6 +147,12 @@ def _circumstances(stage: str, parameters: Params, root: Path) -> dict[str, Any]
     if stage == "search":
         return {"state": layout.state(root), "tracking_uri": uri, "commit": _commit()}
     return {"tracking_uri": uri, "experiment": parameters.search.experiment} if stage == "register" else {}
+
+
+def _searched_study() -> str | None:
+    """Of the present results; None when there are none, as while a search runs under DVC."""
+    best = layout.SEARCH / "best.yaml"
+    return str(YamlFile(best).data["study_id"]) if best.exists() else None
 
 
 def _registered_name(root: Path) -> str | None:

@@ -68,6 +68,7 @@ WINNER = {
                 for number, search, value in ((3, 0.96, 0.9375), (5, 1.0, 0.875))
             ],
             "left_out": [{"trial_number": 6, "why": "diverged with seed 1"}],
+            "notes": [{"trial_number": 5, "note": "16 images at a time"}],
         },
     },
 }

@@ -7,7 +7,10 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from pipeline import artifacts, layout
 from pipeline.__main__ import STAGES, main
+from pipeline.study import store
+from pipeline.study.records import StudyRow
 from tests import searches
 
 
@@ -63,6 +66,19 @@ def test_an_unexpected_error_is_one_line_and_its_traceback_is_in_the_log(here: P
 def test_sync_before_any_search_says_so(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["sync"]) == 2
     assert "nothing was searched here yet" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("searched", "synced"), [("a" * 16, "a" * 16), ("c" * 16, "b" * 16), (None, "b" * 16)])
+def test_sync_shows_the_study_of_the_present_results_or_else_the_latest(
+    here: Path, capsys: pytest.CaptureFixture[str], searched: str | None, synced: str
+) -> None:
+    for begun, letter in enumerate("ab"):
+        row = StudyRow(letter * 16, float(begun), "val_accuracy", {}, {}, 0.0, False)
+        store.create(layout.study_database(here / "state"), row)
+    if searched:
+        artifacts.write_text(here / layout.SEARCH / "best.yaml", f"study_id: {searched}\n")
+    assert main(["sync"]) == 0
+    assert f"study {synced}: 0 trials in sqlite" in capsys.readouterr().out
 
 
 def test_the_end_of_a_run_is_pulled_and_predicts_where_the_project_is_unknown(

@@ -100,6 +100,7 @@ def _candidates(selection: Values) -> list[str]:
         "The best mean over the new seeds is chosen; the search's values only made them candidates. Tied: with images and seeds"
         " drawn again, the interval of the difference holds 0.",
         *(f"Trial {one['trial_number']} could not be chosen: {one['why']}." for one in again["left_out"]),
+        *(f"Trial {one['trial_number']}, trained again: {one['note']}." for one in again["notes"]),
     ]
 
 

@@ -18,6 +18,8 @@ from pipeline.study.records import ENDED, Rerun, State, StudySnapshot, TrialReco
 from pipeline.study.reruns import Reruns
 from pipeline.training.metrics import METRICS, EpochMetrics
 
+TRIED_AGAIN: frozenset[State] = frozenset({"failed", "out_of_memory"})  # by the next process, from their checkpoint
+
 
 def candidates(snapshot: StudySnapshot, reselect: Reselect) -> list[TrialRecord]:
     """The completed trials of the best values, the best first and the earlier of equals; none when there are fewer than two."""
@@ -37,6 +39,13 @@ def plan(snapshot: StudySnapshot, reselect: Reselect, seed: int, folds: int = 0)
     return [_rerun(trial, repeat, fold, seed) for repeat in range(reselect.seeds) for fold in held_out for trial in chosen]
 
 
+def trained_no_more(snapshot: StudySnapshot, planned: Iterable[Rerun]) -> list[str]:
+    """The keys of the trials and reruns whose checkpoints are of no use any more."""
+    wanted = {rerun.run.key for rerun in planned}
+    runs = (*snapshot.trials, *(rerun.run for rerun in snapshot.reruns))
+    return [run.key for run in runs if run.state in ENDED and not (run.key in wanted and run.state in TRIED_AGAIN)]
+
+
 def rerun_seed(seed: int, rerun_key: str) -> int:
     """31 bits of sha256: a seed that no trial of the search had, save by chance."""
     return int.from_bytes(hashlib.sha256(f"{seed}/{rerun_key}".encode()).digest()[:4], "big") >> 1
@@ -54,12 +63,16 @@ def _rerun(trial: TrialRecord, repeat: int, fold: int | None, seed: int) -> Reru
         ended_at=None,
         epochs=(),
         committed_at=(),
+        note="",
     )
     return Rerun(run, trial.key, repeat, fold)
 
 
 class Reselection:
     """Hands out what is left of a plan and takes in what comes of it; nothing is stopped early or told to the sampler.
+
+    What failed or ran out of memory in an earlier process is tried again, since the cause may be repaired; what was interrupted
+    and is not in the plan is dropped.
 
     `ended(rerun)` is told of every end. When it is asked to stop is the business of Phases.
     """
@@ -68,7 +81,9 @@ class Reselection:
         self, reruns: Reruns, planned: Iterable[Rerun], metric: str, ended: Callable[[Rerun], None] = lambda rerun: None
     ) -> None:
         self._reruns, self._metric, self._ended = reruns, metric, ended
-        known = {rerun.run.key: rerun for rerun in reruns.read()}
+        planned = tuple(planned)
+        reruns.drop_others([rerun.run.key for rerun in planned])
+        known = {rerun.run.key: _taken_up(rerun) for rerun in reruns.read()}
         self._begun = set(known)
         self._all = {rerun.run.key: known.get(rerun.run.key, rerun) for rerun in planned}
         self._waiting = [key for key, rerun in self._all.items() if rerun.run.state not in ENDED]
@@ -106,6 +121,8 @@ class Reselection:
         known = len(self._all[key].run.epochs)
         for metrics in (metrics for metrics in message.epochs if metrics.epoch > known):
             self._add(key, metrics)
+        if not message.end:
+            self._note(key, message.note)
         if message.end == "disk full":
             self.failure = self.failure or DiskFull(key, why=message.reason, remedy="free space and run the same command again")
         elif message.end:
@@ -129,6 +146,13 @@ class Reselection:
         self._all[key] = replace(rerun, run=replace(rerun.run, epochs=(*rerun.run.epochs, metrics)))
         self._reruns.add_epoch(key, metrics)
 
+    def _note(self, key: str, text: str) -> None:
+        """As of the training that goes on: one that starts over for want of its checkpoint may do without."""
+        rerun = self._all[key]
+        if text != rerun.run.note:
+            self._all[key] = replace(rerun, run=replace(rerun.run, note=text))
+            self._reruns.note(key, text)
+
     def _settle(self, key: str, outcomes: bytes) -> None:
         last = self._all[key].run.epochs[-1]
         broken = next((name for name in METRICS if not math.isfinite(_value(last, name))), "")
@@ -143,6 +167,13 @@ class Reselection:
         self._all[key] = ended = replace(rerun, run=replace(rerun.run, state=state, value=value, reason=reason))
         self._live.discard(key)
         self._ended(ended)
+
+
+def _taken_up(rerun: Rerun) -> Rerun:
+    """As it waits to be handed out, if it is to be tried again."""
+    if rerun.run.state not in TRIED_AGAIN | {"dropped"}:
+        return rerun
+    return replace(rerun, run=replace(rerun.run, state="interrupted", reason="", ended_at=None))
 
 
 def _value(metrics: EpochMetrics, name: str) -> float:

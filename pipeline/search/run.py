@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -28,7 +28,7 @@ from pipeline.search.reselection import Reselection
 from pipeline.search.settings import Limits, SearchParams
 from pipeline.search.space import Space
 from pipeline.study import store
-from pipeline.study.records import ENDED, StudyRow, StudySnapshot, TrialRecord
+from pipeline.study.records import Rerun, StudyRow, StudySnapshot, TrialRecord
 from pipeline.study.reruns import Reruns
 from pipeline.tracking.follow import Followed, follow
 from pipeline.training.hyperparameters import Value
@@ -115,7 +115,7 @@ def search(params: SearchParams, space: Space, recipe: Recipe, setting: Setting)
                 phases.close()
                 _say_what_is_left(follower.stop())
             snapshot = study.snapshot()
-            _delete_checkpoints(folder, snapshot)
+            _delete_checkpoints(folder, snapshot, reselection.plan(snapshot, params.reselect, params.seed, folds))
     _raise_what_ended_it(phases)
     print(f"the search ended after {conductor.spent}")
     if snapshot.best() is None:
@@ -165,6 +165,8 @@ def _phases(
 ) -> Phases:
     """The search, then the reselection that these parameters mean."""
     reruns.put_aside()  # what a killed driver left running
+    if not params.reselect.wanted:
+        reruns.drop_others(())
 
     def reselect() -> Reselection:
         snapshot = study.snapshot()
@@ -225,10 +227,9 @@ def _say_what_is_left(followed: Followed) -> None:
         print(f"{followed.problem}\nThe study is complete without it; `convoy sync` sends the rest when MLflow is back.")
 
 
-def _delete_checkpoints(folder: Path, snapshot: StudySnapshot) -> None:
-    for trial in (*snapshot.trials, *(rerun.run for rerun in snapshot.reruns)):
-        if trial.state in ENDED:
-            checkpoint_path(folder, trial.key).unlink(missing_ok=True)
+def _delete_checkpoints(folder: Path, snapshot: StudySnapshot, planned: Iterable[Rerun]) -> None:
+    for key in reselection.trained_no_more(snapshot, planned):
+        checkpoint_path(folder, key).unlink(missing_ok=True)
 
 
 def _raise_what_ended_it(phases: Phases) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from pipeline.errors import ReselectionFailed
@@ -17,7 +17,8 @@ from pipeline.study.records import Rerun, State, StudySnapshot, TrialRecord
 
 @dataclass(frozen=True)
 class Reselected:
-    """`left_out`: trial number → why it could not be chosen; `images`: how many each value is of.
+    """`left_out`: trial number → why it could not be chosen; `images`: how many each value is of; `notes`: trial number → what is
+    to be known of its trainings with new seeds.
 
     search_optimism: by how much the best trial of the search looked better there than with new seeds; None if it is left out.
     """
@@ -28,6 +29,7 @@ class Reselected:
     images: int
     left_out: dict[int, str]
     search_optimism: float | None
+    notes: dict[int, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -93,6 +95,7 @@ def select(
         images=len(contenders[0].outcomes[0]),
         left_out=left_out,
         search_optimism=_search_optimism(best, ranking, snapshot.direction),
+        notes={trial.number: note for trial in trials if (note := _notes(planned[trial.key], snapshot.reruns))},
     )
     return Selection(snapshot.metric, chosen, best, completed, reselected)
 
@@ -102,6 +105,12 @@ def _missing(planned: Sequence[Rerun], states: Mapping[str, State]) -> str:
     broken = [(rerun.repeat, states.get(rerun.run.key, "not trained")) for rerun in planned]
     told = dict.fromkeys(f"{state} with seed {repeat + 1}" for repeat, state in broken if state != "completed")
     return ", ".join(told)
+
+
+def _notes(planned: Sequence[Rerun], reruns: Sequence[Rerun]) -> str:
+    """What is to be known of the trainings of a trial, each thing once."""
+    mine = {rerun.run.key for rerun in planned}
+    return "; ".join(dict.fromkeys(rerun.run.note for rerun in reruns if rerun.run.key in mine and rerun.run.note))
 
 
 def _of_each_seed(planned: Sequence[Rerun], outcomes: Mapping[str, Outcomes]) -> tuple[Outcomes, ...]:
@@ -135,4 +144,5 @@ def _record(reselected: Reselected) -> dict[str, Any]:
         "choice_optimism": reselected.ranking.optimism,
         "candidates": ranked,
         "left_out": [{"trial_number": number, "why": why} for number, why in reselected.left_out.items()],
+        "notes": [{"trial_number": number, "note": note} for number, note in reselected.notes.items()],
     }

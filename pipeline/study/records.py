@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 from pipeline.training.hyperparameters import Value
 from pipeline.training.metrics import EpochMetrics, direction
 
-State = Literal["running", "interrupted", "completed", "pruned", "diverged", "out_of_memory", "infeasible", "repeated", "failed"]
-ENDED: frozenset[State] = frozenset({"completed", "pruned", "diverged", "out_of_memory", "infeasible", "repeated", "failed"})
+State = Literal[
+    "running", "interrupted", "completed", "pruned", "diverged", "out_of_memory", "infeasible", "repeated", "failed", "dropped"
+]  # dropped: a rerun that no reselection wants any more
+ENDED: frozenset[State] = frozenset(get_args(State)) - {"running", "interrupted"}
 UNCOUNTED: frozenset[State] = frozenset({"infeasible", "repeated"})  # never launched, so no budget is used
 
 

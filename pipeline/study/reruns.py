@@ -7,7 +7,7 @@ image; the driver that holds the study's lock is the only writer.
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import sqlalchemy as sa
 
@@ -37,14 +37,19 @@ class Reruns:
             "seed": run.seed,
             "state": "running",
             "reason": "",
+            "note": "",
             "started_at": time.time(),
         }
         with self._engine.begin() as connection:
             connection.execute(sa.insert(tables.reruns).values(study_id=self._study_id, **values))
 
     def resume(self, key: str) -> None:
-        """Take up an interrupted rerun again."""
-        self._update(tables.reruns.c.key == key, state="running")
+        """Take up a rerun again that was interrupted or ended without a value."""
+        self._update(tables.reruns.c.key == key, state="running", reason="", ended_at=None)
+
+    def note(self, key: str, text: str) -> None:
+        """Commit what is to be known of a rerun's training."""
+        self._update(tables.reruns.c.key == key, note=text)
 
     def add_epoch(self, key: str, metrics: EpochMetrics) -> None:
         """Commit one epoch; none is ever stopped early."""
@@ -58,6 +63,12 @@ class Reruns:
     def put_aside(self) -> None:
         """What was running waits for next time."""
         self._update(tables.reruns.c.state == "running", state="interrupted")
+
+    def drop_others(self, wanted: Collection[str]) -> None:
+        """End what was interrupted and is not among these keys: nobody would take it up again."""
+        columns, why = tables.reruns.c, "interrupted, and no longer among the candidates and seeds of the reselection"
+        others = sa.and_(columns.state == "interrupted", columns.key.not_in(wanted))
+        self._update(others, state="dropped", reason=why, ended_at=time.time())
 
     def read(self) -> tuple[Rerun, ...]:
         """All of them, in the order of their keys."""
@@ -105,5 +116,6 @@ def _rerun(row: sa.RowMapping, curve: Sequence[sa.RowMapping]) -> Rerun:
         ended_at=row["ended_at"],
         epochs=tuple(tables.metrics(epoch) for epoch in curve),
         committed_at=tuple(epoch["committed_at"] for epoch in curve),
+        note=row["note"],
     )
     return Rerun(run, row["trial_key"], row["repeat"], row["fold"])

@@ -63,6 +63,11 @@ def latest(url: str) -> StudyRow | None:
     return rows[-1] if rows else None
 
 
+def known(url: str, study_id: str) -> bool:
+    """Whether the database holds this study."""
+    return any(row.study_id == study_id for row in tables.study_rows(tables.connect(url)))
+
+
 def finished(url: str, study_id: str) -> bool:
     """Whether the budget of this study was spent when it was searched last."""
     return any(row.finished for row in tables.study_rows(tables.connect(url)) if row.study_id == study_id)

@@ -51,6 +51,7 @@ reruns = sa.Table(
     sa.Column("state", sa.String(16), nullable=False),
     sa.Column("value", sa.Float),
     sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("note", sa.Text, nullable=False),  # what is to be known of its training
     sa.Column("started_at", sa.Float, nullable=False),  # unix seconds
     sa.Column("ended_at", sa.Float),
     sa.Column("outcomes", sa.LargeBinary),  # what the network said of each image it was scored on

@@ -16,7 +16,18 @@ from typing import TYPE_CHECKING, TypeVar
 
 from pipeline.study.records import StudySnapshot, TrialRecord
 from pipeline.tracking.connection import connect, experiment_id, reaching
-from pipeline.tracking.wanted import KIND_TAG, PARENT_TAG, STUDY_TAG, TRIAL_TAG, WantedRun, rerun_run, study_run, trial_run
+from pipeline.tracking.wanted import (
+    KIND_TAG,
+    PARENT_TAG,
+    REASON_TAG,
+    STUDY_TAG,
+    TRIAL_NOTE_TAG,
+    TRIAL_TAG,
+    WantedRun,
+    rerun_run,
+    study_run,
+    trial_run,
+)
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -24,6 +35,7 @@ if TYPE_CHECKING:
 
 EPOCHS_TAG = "convoy.epochs"  # how many epochs a run has received; sent behind their metrics
 _KINDS = ("study", "trial", "rerun")  # a refit run carries the key of its trial too
+_MAY_VANISH = (REASON_TAG, TRIAL_NOTE_TAG)  # of a rerun that is tried again
 _PAGE = 1000  # runs in one page of search_runs
 _METRICS, _PARAMS = 800, 100  # a call of log_batch takes 1,000 items, at most 100 of them params
 
@@ -41,6 +53,7 @@ class Projection:
     epochs_sent: int = 0
     ghosts_deleted: int = 0  # second runs of one trial, left by a response that was lost
     trials_done: int = 0
+    reruns_done: int = 0
     seconds: float = 0.0
 
 
@@ -60,7 +73,7 @@ def project(snapshot: StudySnapshot, uri: str, experiment: str, shown: Shown | N
     done = Projection()
     shown = Shown() if shown is None else shown
     begun = time.monotonic()
-    with reaching(uri, lambda: f"{len(snapshot.trials) - done.trials_done} of {len(snapshot.trials)} trials left to sync"):
+    with reaching(uri, lambda: f"{_left(snapshot, done)} left to sync"):
         _project(snapshot, connect(uri), uri, experiment, shown, done)
     done.seconds = time.monotonic() - begun
     return done
@@ -81,6 +94,13 @@ def _project(snapshot: StudySnapshot, client: MlflowClient, uri: str, experiment
         wanted = rerun_run(snapshot, rerun)
         wanted.tags[PARENT_TAG] = done.parent_run_id
         _show(client, wanted, present, shown, done)
+        done.reruns_done += 1
+
+
+def _left(snapshot: StudySnapshot, done: Projection) -> str:
+    trials, reruns = len(snapshot.trials), len(snapshot.reruns)
+    said = f"{trials - done.trials_done} of {trials} trials"
+    return f"{said} and {reruns - done.reruns_done} of {reruns} reruns" if reruns else said
 
 
 def _show(client: MlflowClient, wanted: WantedRun, present: Mapping[str, Run], shown: Shown, done: Projection) -> str:
@@ -138,8 +158,11 @@ def _send_what_is_missing(client: MlflowClient, run: Run, wanted: WantedRun, don
     metrics = [Metric(point.name, point.value, point.timestamp, point.step) for epoch in missing for point in epoch]
     params = [Param(name, value) for name, value in wanted.params.items() if name not in run.data.params]
     tags = [RunTag(name, value) for name, value in _tags(wanted).items() if run.data.tags.get(name) != value]
-    if not (metrics or params or tags):
+    stale = [name for name in _MAY_VANISH if name in run.data.tags and name not in wanted.tags]
+    if not (metrics or params or tags or stale):
         return False
+    for name in stale:
+        client.delete_tag(run.info.run_id, name)
     pieces = zip_longest(_pieces(metrics, _METRICS), _pieces(params, _PARAMS), fillvalue=())
     *full, last = list(pieces) or [((), ())]
     for metric_piece, param_piece in full:

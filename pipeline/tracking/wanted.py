@@ -10,7 +10,7 @@ from pipeline.study.records import Rerun, State, StudySnapshot, TrialRecord
 
 TRIAL_NOTE_TAG = "convoy.note"
 KIND_TAG, TRIAL_TAG, STUDY_TAG = "convoy.kind", "convoy.trial_key", "convoy.study_id"
-RERUN_OF_TAG = "convoy.rerun_of"  # the key of the trial
+RERUN_OF_TAG, FOLD_TAG = "convoy.rerun_of", "convoy.fold"  # the key of the trial; what was held out, if not val
 STATE_TAG, REASON_TAG = "convoy.state", "convoy.reason"
 COMMIT_TAG, NOTE_TAG = "mlflow.source.git.commit", "mlflow.note.content"
 NAME_TAG, PARENT_TAG = "mlflow.runName", "mlflow.parentRunId"
@@ -25,6 +25,7 @@ _STATUS: dict[State, Status] = {
     "infeasible": "FAILED",
     "repeated": "KILLED",
     "failed": "FAILED",
+    "dropped": "KILLED",
     "interrupted": "KILLED",
 }
 _LONGEST_TAG = 5000  # characters; MLflow refuses more on some stores
@@ -74,7 +75,10 @@ def trial_run(snapshot: StudySnapshot, trial: TrialRecord) -> WantedRun:
 def rerun_run(snapshot: StudySnapshot, rerun: Rerun) -> WantedRun:
     """The run of a candidate trained again, without the tag that nests it under its parent; its key is its own."""
     tags = _common(snapshot, "rerun", rerun.run.key) | {RERUN_OF_TAG: rerun.trial_key}
-    return _run(rerun.run, tags | {NAME_TAG: f"trial {rerun.run.number:04d}, new seed {rerun.repeat + 1}"})
+    name = f"trial {rerun.run.number:04d}, new seed {rerun.repeat + 1}"
+    if rerun.fold is not None:
+        tags, name = tags | {FOLD_TAG: str(rerun.fold)}, f"{name}, fold {rerun.fold}"
+    return _run(rerun.run, tags | {NAME_TAG: name})
 
 
 def _run(trial: TrialRecord, tags: dict[str, str]) -> WantedRun:

@@ -41,6 +41,7 @@ def test_of_a_loss_less_is_better(search: float, told: str) -> None:
 
 def test_the_page_has_the_three_scores_the_candidates_and_every_metric() -> None:
     text = page(SELECTION, TEST)
+    assert "Trial 5, trained again: 16 images at a time." in text
     assert "| Search | trial 5, the best of 7 completed, on val | 1.0000 | none |" in text
     assert "| Reselection | trial 3 with 2 new seeds, on val (24 images) | 0.9375 | 0.8542–1.0000 |" in text
     assert "| Test | trial 3 refitted, on the sealed test split (30 images) | 0.9000 | 0.8000–0.9500 |" in text

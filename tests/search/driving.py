@@ -105,6 +105,8 @@ class Search:
         settings = SearchParams.model_validate({"stopping": "none", **params})
         search, reruns = self.conductor(**params), Reruns(self.url, STUDY)
         reruns.put_aside()
+        if not settings.reselect.wanted:
+            reruns.drop_others(())
 
         def reselect() -> Reselection:
             planned = plan(self.snapshot(), settings.reselect, settings.seed)

@@ -129,3 +129,12 @@ def test_what_a_killed_driver_left_running_is_put_aside_when_more_trials_come_fi
     assert states(search).count("running") == 1
     search.phases(trials=3, reselect={"seeds": 3}).next()
     assert states(search).count("interrupted") == 1
+
+
+@pytest.mark.parametrize("fewer", [{"seeds": 2}, {"candidates": 1}])
+def test_reruns_that_were_interrupted_and_are_wanted_no_more_do_not_stay_so(search: Search, fewer: dict[str, int]) -> None:
+    search.work(search.phases(trials=2))
+    search.phases(trials=2, reselect={"seeds": 3}).next()
+    assert states(search).count("running") == 1
+    assert search.phases(trials=2, reselect=fewer).exhausted()
+    assert Counter(states(search)) == {"completed": 4, "dropped": 1}

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
+from typing import Literal
 
 import pytest
 
 from pipeline.errors import DiskFull
 from pipeline.search.messages import Message
-from pipeline.search.reselection import Reselection, candidates, plan, rerun_seed
+from pipeline.search.reselection import Reselection, candidates, plan, rerun_seed, trained_no_more
 from pipeline.search.settings import Reselect
-from pipeline.study.records import StudySnapshot
+from pipeline.study.records import State, StudySnapshot
 from pipeline.study.reruns import Reruns
 from tests.search.driving import STUDY, Search, epoch
 from tests.search.reselecting import snapshot, trial
@@ -53,6 +55,16 @@ def test_every_rerun_has_a_key_and_a_seed_of_its_own_and_more_of_them_change_non
     assert all(seeds[rerun.run.key] == rerun.run.seed < 2**31 for rerun in few)
     assert max(map(len, seeds)) <= 32  # characters that the database keeps
     assert rerun_seed(7, "a-s0") != rerun_seed(8, "a-s0")
+
+
+def test_only_what_is_planned_and_may_be_tried_again_or_goes_on_keeps_its_checkpoint() -> None:
+    planned = plan(snapshot(*TRIALS), Reselect(candidates=3, seeds=2), 7)
+    its: tuple[State, ...] = ("failed", "out_of_memory", "interrupted", "completed", "diverged", "failed")
+    reruns = [replace(rerun, run=replace(rerun.run, state=state)) for rerun, state in zip(planned, its, strict=True)]
+    study = replace(snapshot(trial(2, 0.9)), reruns=tuple(reruns))
+    kept = {rerun.run.key for rerun in reruns[:3]}
+    assert {rerun.run.key for rerun in reruns} - set(trained_no_more(study, planned[:5])) == kept
+    assert TRIALS[2].key in trained_no_more(study, planned)
 
 
 @pytest.fixture
@@ -110,6 +122,56 @@ def test_a_full_disk_ends_it_and_the_run_waits(begun: tuple[Search, Reselection]
     assert isinstance(reselection.failure, DiskFull) and reselection.next() is None
     reselection.close()
     assert search.snapshot().reruns[0].run.state == "interrupted"
+
+
+@pytest.mark.parametrize(("state", "waits"), [("failed", True), ("out_of_memory", True), ("diverged", False)])
+def test_what_failed_or_ran_out_of_memory_is_tried_again_by_the_next_process_and_goes_on_after_its_epochs(
+    begun: tuple[Search, Reselection], state: Literal["failed", "out_of_memory", "diverged"], waits: bool
+) -> None:
+    search, reselection = begun
+    key = search.snapshot().reruns[0].run.key
+    reselection.heard(Message(key, [epoch(1, 0.5)]))
+    reselection.heard(Message(key, end=state, reason="because"))
+    assert key not in {rerun.run.key for rerun in reselection.left}, "not by the same process"
+    reselection.close()
+    again = Reselection(Reruns(search.url, STUDY), plan(search.snapshot(), Reselect(seeds=1), 0), "val_accuracy")
+    assert (again.next().key == key, len(again.left)) == (waits, 2 + waits)  # type: ignore[union-attr]  # two wait anyway
+    run = next(rerun.run for rerun in search.snapshot().reruns if rerun.run.key == key)
+    if waits:
+        again.heard(Message(key, [epoch(1, 0.5), epoch(2, 0.6)], outcomes=b"said"))
+        assert (run.state, run.reason, run.ended_at) == ("running", "", None)
+        run = next(rerun.run for rerun in search.snapshot().reruns if rerun.run.key == key)
+        assert (run.state, run.value, run.epochs) == ("completed", 0.6, (epoch(1, 0.5), epoch(2, 0.6)))
+    else:
+        assert (run.state, run.reason) == ("diverged", "because")
+
+
+def test_what_was_interrupted_and_is_wanted_no_more_is_dropped_and_taken_up_when_it_is_again(
+    begun: tuple[Search, Reselection],
+) -> None:
+    search, reselection = begun
+    reselection.close()
+    planned, reruns = plan(search.snapshot(), Reselect(seeds=1), 0), Reruns(search.url, STUDY)
+    Reselection(reruns, planned[1:], "val_accuracy").close()
+    (dropped,) = search.snapshot().reruns
+    assert dropped.run.state == "dropped" and "no longer among the candidates" in dropped.run.reason
+    again = Reselection(reruns, planned, "val_accuracy")
+    assert len(again.left) == 3 and again.next() is not None
+    (taken_up,) = search.snapshot().reruns
+    assert (taken_up.run.key, taken_up.run.state, taken_up.run.reason) == (dropped.run.key, "running", "")
+
+
+def test_what_is_to_be_known_of_a_training_is_that_of_the_one_that_goes_on(begun: tuple[Search, Reselection]) -> None:
+    search, reselection = begun
+    key = search.snapshot().reruns[0].run.key
+    for message, note in (
+        (Message(key, [epoch(1, 0.5)], note="8 images at a time"), "8 images at a time"),
+        (Message(key, [epoch(1, 0.5)]), ""),
+        (Message(key, [epoch(2, 0.5)], note="4 images at a time"), "4 images at a time"),
+        (Message(key, end="failed", reason="x"), "4 images at a time"),
+    ):
+        reselection.heard(message)
+        assert search.snapshot().reruns[0].run.note == note
 
 
 def test_messages_of_runs_that_are_not_live_are_refused(begun: tuple[Search, Reselection]) -> None:

@@ -101,6 +101,13 @@ def test_scored_on_folds_a_value_is_of_all_images_together() -> None:
         select(replace(study, reruns=broken), reselect, outcomes, CLASSES, lambda one: 100, 0, folds=2)
 
 
+def test_a_candidate_trained_in_another_way_says_so() -> None:
+    study = rerun_all(STUDY)
+    reruns = tuple(replace(one, run=replace(one.run, note="in parts" if one.run.number == 3 else "")) for one in study.reruns)
+    record = selected(replace(study, reruns=reruns), measured(study, RIGHT)).record()
+    assert record["reselection"]["notes"] == [{"trial_number": 3, "note": "in parts"}]
+
+
 def test_what_is_written_down_names_who_is_tied_and_holds_plain_values() -> None:
     study = rerun_all(STUDY)
     record = selected(study, measured(study, {0: (0.91, 0.90), 2: (0.60, 0.60), 3: (0.90, 0.90)})).record()

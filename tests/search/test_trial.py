@@ -164,10 +164,12 @@ def test_a_trial_uses_the_threads_it_was_given(assignment: Assignment, data: Tri
     assert torch.get_num_threads() == 2
 
 
-def test_a_rerun_says_at_its_end_and_only_then_what_its_network_says_of_each_image(
-    assignment: Assignment, data: TrialData
+@pytest.mark.parametrize("averaging", [0.0, 0.5])
+def test_a_rerun_says_at_its_end_and_only_then_what_its_measured_network_says_of_each_image(
+    assignment: Assignment, data: TrialData, averaging: float
 ) -> None:
-    messages = list(run_trial(replace(assignment, rerun=True), data))
+    hyperparameters = {**SMALL, "train.learning_rate": 0.01, "train.averaging": averaging}
+    messages = list(run_trial(replace(assignment, rerun=True, hyperparameters=hyperparameters), data))
     assert [bool(message.outcomes) for message in messages] == [False, False, True]
     outcomes, last = Outcomes.from_bytes(messages[-1].outcomes), messages[-1].epochs[-1]
     assert outcomes.actual.tolist() == data.val.labels.tolist()

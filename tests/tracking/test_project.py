@@ -48,6 +48,33 @@ def test_a_rerun_is_a_nested_run_that_names_its_trial_and_keeps_the_study_runnin
     assert len(runs.history(runs.by_key()["abcdef01-0000-s1"], "val_accuracy")) == 3
 
 
+def test_reruns_on_folds_are_told_apart(mlflow_uri: str, runs: Runs) -> None:
+    one = rerun(trial(0))
+    folds = tuple(replace(one, fold=fold, run=replace(one.run, key=f"{one.run.key}f{fold}")) for fold in (0, 1))
+    project(replace(study(trial(0), finished=True), reruns=(*folds, one)), mlflow_uri, "convoy")
+
+    shown = {key[13:]: run for key, run in runs.by_key().items() if "-s" in key}
+    assert [run.data.tags.get("convoy.fold") for _, run in sorted(shown.items())] == [None, "0", "1"]
+    assert len({run.data.tags["mlflow.runName"] for run in shown.values()}) == 3
+    assert shown["-s1f1"].data.tags["mlflow.runName"] == "trial 0000, new seed 2, fold 1"
+
+
+def test_a_rerun_tried_again_loses_the_reason_of_its_first_end(mlflow_uri: str, runs: Runs) -> None:
+    ended = study(trial(0), finished=True)
+    project(replace(ended, reruns=(rerun(trial(0, "failed", reason="because")),)), mlflow_uri, "convoy")
+    project(replace(ended, reruns=(rerun(trial(0, "running")),)), mlflow_uri, "convoy")
+
+    run = runs.by_key()["abcdef01-0000-s1"]
+    assert (run.info.status, run.data.tags["convoy.state"], run.data.tags.get("convoy.reason")) == ("RUNNING", "running", None)
+
+
+def test_a_rerun_that_is_wanted_no_more_does_not_keep_the_study_from_its_end(mlflow_uri: str, runs: Runs) -> None:
+    project(replace(study(trial(0), finished=True), reruns=(rerun(trial(0, "dropped", 1)),)), mlflow_uri, "convoy")
+
+    statuses = {key: run.info.status for key, run in runs.by_key().items()}
+    assert (statuses["abcdef0123456789"], statuses["abcdef01-0000-s1"]) == ("FINISHED", "KILLED")
+
+
 def test_each_epoch_is_a_step_with_the_time_of_its_commit(mlflow_uri: str, runs: Runs) -> None:
     project(study(trial(0)), mlflow_uri, "convoy")
 
@@ -213,6 +240,9 @@ def test_a_server_that_is_away_is_named_with_what_is_left(unused_port: int) -> N
     assert time.monotonic() - begun < 15
     assert f"http://127.0.0.1:{unused_port}" in str(caught.value) and "2 of 2 trials left" in str(caught.value)
     assert "secret" not in str(caught.value)
+
+    with pytest.raises(TrackingUnreachable, match="1 of 1 trials and 1 of 1 reruns left to sync"):
+        project(replace(study(trial(0)), reruns=(rerun(trial(0)),)), f"http://127.0.0.1:{unused_port}", "convoy")
 
 
 def test_a_server_that_accepts_and_never_answers_does_not_hold_the_search_up(monkeypatch: pytest.MonkeyPatch) -> None:
