@@ -6,8 +6,12 @@ from pathlib import Path
 import optuna
 import pytest
 from optuna.samplers import BaseSampler, NSGAIISampler, RandomSampler, TPESampler
-from optuna.trial import TrialState
+from optuna.trial import FrozenTrial, TrialState
 
+from pipeline.search import samplers
+from pipeline.search.samplers.gp import Gp
+from pipeline.search.samplers.nsga2 import Nsga2
+from pipeline.search.samplers.tpe import Tpe
 from pipeline.study.draft import draft
 
 SAMPLERS: dict[str, Callable[[int], BaseSampler]] = {
@@ -52,6 +56,34 @@ def test_a_study_of_drafts_is_the_study_that_optuna_itself_would_have_made(name:
             by_draft.tell(number, height(values))
     assert told(by_draft) == told(by_optuna)
     assert {trial.state for trial in by_draft.get_trials()} == {TrialState.RUNNING, TrialState.COMPLETE}
+
+
+@pytest.mark.parametrize("ended", [0, 4], ids=["by chance", "by a model"])
+@pytest.mark.parametrize("name", samplers.SAMPLERS)
+def test_a_draft_cut_short_after_any_of_its_values_changes_nothing(name: str, ended: int) -> None:
+    options = {"tpe": Tpe(startup_trials=2), "gp": Gp(startup_trials=2), "nsga2": Nsga2(population=2)}.get(name)
+    study = optuna.create_study(direction="maximize")
+
+    def draw(cut_after: int | None = None) -> FrozenTrial:
+        def floats(trial: optuna.Trial) -> dict[str, bool | int | float | str]:
+            for key in "abc"[:cut_after]:
+                trial.suggest_float(key, 0, 1)
+            if cut_after is not None:
+                raise InterruptedError
+            return {}
+
+        number = len(study.trials)
+        study.sampler = samplers.sampler(name, 0, number, options)
+        return draft(study, number, floats, None)[0]
+
+    for number, value in enumerate((0.2, 0.9, 0.4, 0.6)[:ended]):
+        study.add_trial(draw())
+        study.tell(number, value)
+    unbroken = draw().params
+    for cut_after in (1, 2):
+        with pytest.raises(InterruptedError):
+            draw(cut_after)
+    assert draw().params == unbroken
 
 
 def test_a_draft_is_in_no_database(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ class Gp(Sampling):
     """
 
     startup_trials: int = Field(default=10, ge=1)
-    history: int = Field(default=150, ge=20)
+    history: int = Field(default=150, ge=25)  # thinned always keeps the 25 best
 
     def build(self, seed: int, number: int) -> BaseSampler:
         """See Sampling."""

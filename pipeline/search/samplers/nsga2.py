@@ -13,12 +13,12 @@ if TYPE_CHECKING:
 
 
 class Nsga2(Sampling):
-    """`population`: trials that finish in each generation; the first one is random."""
+    """`population`: trials that finish in each generation; the first one is first points, then chance."""
 
     population: int = Field(default=10, ge=2)
 
     def build(self, seed: int, number: int) -> BaseSampler:
         """See Sampling."""
-        from optuna.samplers import NSGAIISampler
+        from pipeline.search.samplers.genetic import OneTrialNSGAIISampler
 
-        return NSGAIISampler(seed=trial_seed(seed, number), population_size=self.population)
+        return OneTrialNSGAIISampler(trial_seed(seed, number), number, self.population)

@@ -10,6 +10,7 @@ from optuna.trial import TrialState
 
 from pipeline.errors import UnknownName
 from pipeline.search.samplers import SAMPLERS, sampler
+from pipeline.search.samplers.nsga2 import Nsga2
 from pipeline.search.samplers.tpe import Tpe
 from pipeline.search.settings import SearchParams
 
@@ -106,6 +107,19 @@ def test_seed_and_trial_number_both_change_what_is_suggested(name: str) -> None:
 
     assert first(0, 0) == first(0, 0)
     assert len({first(seed, number) for seed in range(4) for number in range(4)}) == 16
+
+
+def test_first_points_are_parents_of_the_second_generation() -> None:
+    study = optuna.create_study(direction="maximize")
+    given = [0.1, 0.2, 0.3, 0.4]
+    for value in given:
+        study.enqueue_trial({"x": value, "y": value})
+    for number in range(8):
+        study.sampler = sampler("nsga2", 0, number, Nsga2(population=4))
+        trial = study.ask()
+        study.tell(trial, trial.suggest_float("x", 0, 1) + trial.suggest_float("y", 0, 1))
+    children = [set(trial.params.values()) for trial in study.trials[4:]]
+    assert sum(bool(child & set(given)) for child in children) >= 3  # a child may be mutated in all that it has
 
 
 def test_tpe_draws_hyperparameters_of_one_condition_jointly() -> None:
