@@ -46,7 +46,8 @@ def audit(snapshot: StudySnapshot) -> Audit:
     """Of everything that has ended so far."""
     stopped = [trial for trial in snapshot.trials if trial.state == "pruned"]
     audited = [trial for trial in snapshot.trials if trial.audited and trial.state == "completed"]
-    top = [trial for trial in audited if trial in _top(snapshot)]
+    best = _top(snapshot)
+    top = [trial for trial in audited if trial.number in best]
     return Audit(
         audited=len(audited),
         would_stop=sum(any(trial.stops) for trial in audited),
@@ -75,13 +76,13 @@ def lines(found: Audit) -> list[str]:
     return said
 
 
-def _top(snapshot: StudySnapshot) -> list[TrialRecord]:
-    """The completed trials in the top tenth of all that completed or were stopped, equal values together."""
+def _top(snapshot: StudySnapshot) -> set[int]:
+    """The numbers of the completed trials in the top tenth of all that completed or were stopped, equal values together."""
     ended = [trial for trial in snapshot.trials if trial.state in ("completed", "pruned")]
     sign = 1.0 if snapshot.direction == "maximize" else -1.0
     completed = [(sign * trial.value, trial) for trial in ended if trial.value is not None]
     merits = sorted((merit for merit, _ in completed), reverse=True)[: math.ceil(TOP * len(ended))]
-    return [trial for merit, trial in completed if merits and merit >= merits[-1]]
+    return {trial.number for merit, trial in completed if merits and merit >= merits[-1]}
 
 
 def _left(trial: TrialRecord) -> int:

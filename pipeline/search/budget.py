@@ -16,8 +16,8 @@ class Used:
     """What a study has used so far, all its searches together.
 
     `trials` that count, so were launched; `seconds` of wall time; `worker_seconds` of training, over all workers, from the
-    epochs committed; `since_best` trials ended whose number is above the best one's; `regret`, in units of the metric, is what
-    may be gained at most, as far as is known.
+    epochs committed; `since_best` trials ended whose number is above the best one's, without a best one all that ended; `regret`,
+    in units of the metric, is what may be gained at most, as far as is known.
     """
 
     trials: int = 0

@@ -10,6 +10,7 @@ import math
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import cached_property
 
 from pipeline.errors import ConvoyError, DiskFull, DoesNotFit, NothingFits, OverLimit, TrialsFail
 from pipeline.search import audit, repeats, samplers
@@ -53,6 +54,7 @@ class Conductor:
         self._rule = stopping(params.stopping, params.rule())
         self.budget = Budget.of(params)
         self._began, self._used_before, self._used_saved = clock(), study.row.seconds_used, -math.inf
+        self._closed: float | None = None  # when, by the clock
         snapshot = study.snapshot()
         self._direction = snapshot.direction
         self._trials: dict[str, TrialRecord] = {trial.key: trial for trial in snapshot.trials}
@@ -70,8 +72,8 @@ class Conductor:
 
     @property
     def seconds_used(self) -> float:
-        """Wall time of all searches on this study, this one included."""
-        return self._used_before + self._clock() - self._began
+        """Wall time of all searches on this study, this one included until it is closed."""
+        return self._used_before + (self._clock() if self._closed is None else self._closed) - self._began
 
     @property
     def live(self) -> int:
@@ -86,7 +88,7 @@ class Conductor:
     @property
     def spent(self) -> Limit | None:
         """The limit of the budget that is met, or the end of the space."""
-        return _ALL_RUN if self._all_run else self.budget.spent(self.used)
+        return self.budget.spent(self.used) or (_ALL_RUN if self._all_run else None)
 
     @property
     def over(self) -> bool:
@@ -170,6 +172,7 @@ class Conductor:
 
     def close(self, facts: Mapping[str, str]) -> None:
         """Put running trials aside for next time and store how much was used, with what is told about the study."""
+        self._closed = self._clock()
         finished = self.exhausted() and not self.stopped_by and self.failure is None
         left_by_a_killed_driver = {trial.key for trial in self._to_resume if trial.state == "running"}
         for key in sorted(self._live | left_by_a_killed_driver):
@@ -186,8 +189,7 @@ class Conductor:
         """A trial as the sampler suggests it, or once it is stuck one not run yet; None when there is none."""
         seed, name, options, given = self._params.seed, self._params.sampler, self._params.sampling(), None
         if self._runs.stuck:
-            every = self._space.configurations(repeats.ENUMERATED)
-            if every is None:
+            if (every := self._listing) is None:
                 name, options = "random", None  # which hardly ever repeats itself in so large a space
             else:
                 given = self._runs.left(
@@ -207,6 +209,10 @@ class Conductor:
         self._trials[trial.key], self._curves[trial.key] = trial, self._curve(trial)
         self._tally.asked()
         return trial
+
+    @cached_property
+    def _listing(self) -> repeats.Listing | None:
+        return repeats.listing(self._space)
 
     def _launchable(self, trial: TrialRecord) -> bool:
         earlier = self._runs.repeated(trial) if not trial.epochs else None

@@ -33,8 +33,8 @@ class Tally:
 
     def used(self, seconds: float) -> Used:
         """With the wall time that only the caller knows."""
-        since_best = 0 if self.best is None else len(self._ends) - bisect.bisect_right(self._ends, self.best.number)
-        return Used(self._asked, seconds, self._worker_seconds, since_best)
+        up_to_best = 0 if self.best is None else bisect.bisect_right(self._ends, self.best.number)
+        return Used(self._asked, seconds, self._worker_seconds, since_best=len(self._ends) - up_to_best)
 
     def asked(self) -> None:
         """A trial was committed; it counts unless it turns out not to fit, or to have been run already."""

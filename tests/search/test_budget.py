@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import pytest
@@ -86,6 +87,14 @@ def test_without_a_better_one_for_so_many_trials_the_search_ends_and_a_restart_a
     assert len(search.snapshot().trials) == 5  # an equal value is no better one
     assert search.conductor(trials=None, until="plateau", plateau_trials=3).exhausted()
     assert not search.conductor(trials=None, until="plateau", plateau_trials=4).exhausted()
+
+
+def test_trials_of_which_none_completes_are_a_plateau_too(search: Search) -> None:
+    search.measure = lambda trial: [epoch(1, math.nan)]
+    plateau = {"trials": 10, "until": "plateau", "plateau_trials": 3}
+    search.work(search.conductor(**plateau))
+    assert [trial.state for trial in search.snapshot().trials] == ["diverged"] * 3
+    assert search.conductor(**plateau).exhausted()
 
 
 def test_a_better_trial_among_the_last_running_ones_makes_a_plateau_go_on(search: Search) -> None:

@@ -79,6 +79,15 @@ def test_the_time_limit_holds_over_all_runs(search: Search) -> None:
     assert store.Study(search.url, STUDY).row.seconds_used == 12.0
 
 
+def test_what_ended_a_search_is_not_changed_by_the_time_that_passes_afterwards(search: Search) -> None:
+    conductor = search.conductor(trials=2, time_limit_minutes=1)
+    search.work(conductor)
+    conductor.close({})
+    search.clock.now += 120
+    assert str(conductor.spent) == "2 trials (search.trials)"
+    assert conductor.seconds_used == len(search.ledger) == store.Study(search.url, STUDY).row.seconds_used
+
+
 def test_a_killed_driver_has_saved_all_but_ten_seconds_of_the_time_used(search: Search) -> None:
     search.work(search.conductor(trials=None, time_limit_minutes=10), epochs=35)
     assert 25 <= store.Study(search.url, STUDY).row.seconds_used <= 35

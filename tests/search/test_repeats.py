@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 from collections import Counter
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import optuna
 import pytest
@@ -10,6 +12,7 @@ import pytest
 from pipeline.errors import NothingFits
 from pipeline.search.messages import Message
 from pipeline.search.repeats import IN_A_ROW, Runs, configuration
+from pipeline.study import store
 from pipeline.study.records import State, TrialRecord
 from pipeline.training.hyperparameters import Value
 from pipeline.training.metrics import EpochMetrics
@@ -97,7 +100,7 @@ def test_a_repetition_is_told_what_its_trial_was_told_and_is_not_counted(search:
         again = told(search)[trial.number]
         assert (again.state.name, again.value) == ("COMPLETE", known[int(trial.hyperparameters["model.num_conv_layers"])])
     assert f"trial {told(search)[0].number} again" in {trial.reason for trial in repeated} or len(repeated) < 3
-    assert search.conductor(trials=6).progress()[0] == 6
+    assert search.conductor(trials=6).progress().done == 6
 
 
 # (how the first trial ends, what Optuna is told of its repetition)
@@ -122,6 +125,15 @@ def test_whatever_became_of_a_trial_is_told_of_its_repetition(
     second = told(search)[1]
     assert (second.state.name, second.intermediate_values, second.constraints) == expected
     assert search.snapshot().trials[1].reason == "trial 0 again"
+
+
+def test_a_limit_that_stops_running_trials_does_so_also_when_the_space_is_exhausted(search: Search) -> None:
+    conductor = search.conductor(trials=1000, time_limit_minutes=1)
+    running = [conductor.next() for _ in range(6)]
+    assert None not in running and conductor.next() is None
+    assert conductor.spent is not None and conductor.spent.key == "space" and not conductor.over
+    search.clock.now += 60
+    assert conductor.spent.key == "time_limit_minutes" and conductor.over
 
 
 def test_what_does_not_fit_is_no_configuration_left_to_run(search: Search) -> None:
@@ -150,6 +162,37 @@ def test_interrupted_again_and_again_a_small_search_goes_the_way_of_an_unbroken_
         broken.work(broken.conductor(trials=1000), epochs=epochs)
     broken.work(broken.conductor(trials=1000))
     assert story(broken.snapshot()) == story(unbroken.snapshot())
+
+
+class Killed(BaseException):
+    """The driver dies."""
+
+
+@pytest.mark.parametrize("ending", ["repeated", "infeasible"])
+def test_killed_before_it_ends_what_is_not_to_be_run_a_search_goes_the_way_of_an_unbroken_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ending: State
+) -> None:
+    unbroken, broken = (Search(tmp_path / name, SIX, at_most_4_layers, measure=by_layers) for name in ("unbroken", "broken"))
+    for search in (unbroken, broken):
+        search.folder.mkdir()
+    unbroken.work(unbroken.conductor(trials=1000))
+    finish, finish_as, died = store.Study.finish, store.Study.finish_as, set[str]()
+
+    def dies_at_first(study: store.Study, key: str, outcome: store.Outcome, *earlier: str, **told: Any) -> None:
+        if outcome.state == ending and key not in died:
+            died.add(key)
+            raise Killed
+        finish_as(study, key, outcome, *earlier) if earlier else finish(study, key, outcome, **told)
+
+    monkeypatch.setattr(store.Study, "finish", dies_at_first)
+    monkeypatch.setattr(store.Study, "finish_as", dies_at_first)
+    over = False
+    while not over:
+        with suppress(Killed):
+            broken.work(broken.conductor(trials=1000))
+            over = True
+    assert story(broken.snapshot()) == story(unbroken.snapshot())
+    assert died == {trial.key for trial in unbroken.snapshot().trials if trial.state == ending} != set()
 
 
 def test_a_trial_left_by_a_killed_driver_is_no_repetition_of_itself(search: Search) -> None:
