@@ -32,8 +32,8 @@ class Audit:
     epochs_spent: int
 
     def record(self) -> dict[str, Any]:
-        """As JSON."""
-        return {**asdict(self), "seconds_saved": round(self.seconds_saved, 1)}
+        """As JSON, without the seconds, which differ from run to run."""
+        return {name: value for name, value in asdict(self).items() if name != "seconds_saved"}
 
 
 def drawn(share: float, seed: int, number: int) -> bool:
