@@ -138,7 +138,7 @@ def _announce(study: store.Study, before: StudyRow | None, row: StudyRow) -> Non
 def _warmed(space: Space, url: str, row: StudyRow, count: int) -> Space:
     earlier = warm_start.earlier_best(url, row, space, count)
     for one in earlier:
-        print(f"tried first: {one}")
+        print(f"added to the first points: {one}")
     return warm_start.with_first_points(space, earlier)
 
 

@@ -63,7 +63,7 @@ class SearchParams(Section):
     until: Literal["plateau", "regret_bound"] | None = None
     plateau_trials: int = Field(default=30, ge=1)
     regret_bound: float = Field(default=0.005, gt=0)
-    warm_start: int = Field(default=0, ge=0)  # configurations of earlier studies that are tried first
+    warm_start: int = Field(default=0, ge=0)  # configurations of earlier studies among the first points
     sampler: Literal["tpe", "gp", "qmc", "random", "nsga2"] = "tpe"
     tpe: Tpe = Field(default_factory=Tpe)
     gp: Gp = Field(default_factory=Gp)
