@@ -20,8 +20,13 @@ GIBIBYTE = 2**30
 
 Item = TypeVar("Item")
 
-# What an allocation that was refused says, other than torch.OutOfMemoryError and MemoryError.
-_REFUSALS = ("can't allocate memory", "not enough memory", "std::bad_alloc", "alloc_failed", "could not create a memory")
+# What an allocation that was refused says, other than torch.OutOfMemoryError and MemoryError. The last two are oneDNN's; of
+# what it does not support it says that it could not create a primitive descriptor.
+_REFUSALS = re.compile(
+    "can't allocate memory|not enough memory|std::bad_alloc|alloc_failed"
+    "|could not create a memory|could not create a primitive(?! descriptor)",
+    re.IGNORECASE,
+)
 _ATTEMPT = re.compile(r"tried to allocate ([\d.]+) ?(bytes|KiB|MiB|GiB)", re.IGNORECASE)
 _UNITS = {"bytes": 1, "kib": 2**10, "mib": 2**20, "gib": 2**30}
 
@@ -71,7 +76,7 @@ def within_memory(attempt: Callable[[int | None], Iterator[Item]], images: int |
 def _is_refusal(error: Exception) -> bool:
     if isinstance(error, torch.OutOfMemoryError | MemoryError):
         return True
-    return isinstance(error, RuntimeError) and any(words in str(error).lower() for words in _REFUSALS)
+    return isinstance(error, RuntimeError) and _REFUSALS.search(str(error)) is not None
 
 
 def _attempted(error: Exception) -> int:

@@ -99,7 +99,20 @@ def test_memory_that_is_refused_is_told_from_other_errors(allocate: object) -> N
     assert refusal.value.images == 7 and refusal.value.needed_bytes > 10**6
 
 
-@pytest.mark.parametrize("error", [RuntimeError("mat1 and mat2 shapes cannot be multiplied"), ValueError("not enough memory")])
+@pytest.mark.parametrize("words", ["could not create a primitive", "could not create a memory object"])
+def test_what_onednn_says_of_memory_is_a_refusal(words: str) -> None:
+    with pytest.raises(OutOfMemory), memory_refused(7, CPU):
+        raise RuntimeError(words)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        RuntimeError("mat1 and mat2 shapes cannot be multiplied"),
+        RuntimeError("could not create a primitive descriptor for a convolution forward propagation primitive"),
+        ValueError("not enough memory"),
+    ],
+)
 def test_other_errors_stay_what_they_are(error: Exception) -> None:
     with pytest.raises(type(error)) as caught, memory_refused(7, CPU):
         raise error
