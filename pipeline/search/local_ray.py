@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import threading
 from collections.abc import Callable
@@ -115,9 +116,15 @@ def _without_onlookers() -> None:
 
 
 def _stop() -> None:
+    """End Ray. No reference to an object of Ray's may be freed meanwhile: Ray then ends the whole process with exit code 1."""
     import ray
 
-    ray.shutdown()
+    gc.collect()
+    gc.disable()
+    try:
+        ray.shutdown()
+    finally:
+        gc.enable()
 
 
 def _warm_up() -> None:

@@ -1,11 +1,15 @@
 from __future__ import annotations
 
+import gc
 import signal
 import subprocess
 import sys
+import weakref
 
 import pytest
+import ray
 
+from pipeline.search import local_ray
 from pipeline.search.local_ray import ONLOOKERS
 
 
@@ -27,3 +31,15 @@ def test_while_ray_hangs_the_first_signal_ends_the_wait_and_the_second_the_proce
         assert process.stdout.readline() == f"{number.name}\n"
         process.send_signal(number)
         assert process.wait(timeout=20) == -number
+
+
+def test_nothing_of_rays_is_left_to_the_garbage_collector_while_ray_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Held:
+        def __init__(self) -> None:
+            self.itself = self
+
+    garbage, seen = weakref.ref(Held()), []
+    monkeypatch.setattr(ray, "shutdown", lambda: seen.append((garbage(), gc.isenabled())))
+    local_ray._stop()
+    assert seen == [(None, False)]
+    assert gc.isenabled()
