@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import os
 import sys
 import traceback
@@ -13,6 +14,13 @@ from pipeline import commands
 from pipeline.errors import ConvoyError, Interrupted, Unexpected
 
 STAGES = ("ingest", "split", "preprocess", "search", "refit", "evaluate", "register")
+
+
+def run() -> int:
+    """The program `convoy`: main, without a search for garbage at the end, which takes half a second after one for networks."""
+    code = main()
+    gc.freeze()
+    return code
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -114,4 +122,4 @@ def _add_predict(parser: argparse.ArgumentParser) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run())

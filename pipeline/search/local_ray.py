@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import logging
+import os
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future, wait
@@ -21,12 +22,14 @@ _SHARED_MEMORY_FLOOR = 256 * 2**20  # bytes; results and checkpoints never pass 
 class LocalRay:
     """Starts when told to, in the environment that ray_environment made, and ends when the block is left; both in a thread.
 
+    It counts a trial as one of its processors, whatever cores the trial has, so it starts as many workers as there will be trials
+    at once; each loads the modules that ray_environment names and waits for its first trial.
+
     One thread, which lives as long as Ray: its processes die with the thread that started them. It is a daemon, so a Ray that
     hangs keeps no one from leaving: Ctrl-C ends the wait for it, and its processes die with ours.
     """
 
     resources: Resources
-    cpus: int
     gpus: int
     data_bytes: int
     _thread: threading.Thread | None = None
@@ -34,9 +37,16 @@ class LocalRay:
     _stopped: Future[None] = field(default_factory=Future)
     _to_stop: threading.Event = field(default_factory=threading.Event)
 
+    @property
+    def trial(self) -> dict[str, float]:
+        """What a trial asks Ray for."""
+        return {"cpu": 1.0, "gpu": self.resources.gpus}
+
     def start(self) -> None:
-        """Begin to start; returns at once."""
+        """Begin to start; returns as soon as others may import: one interpreter imports Ray and something else no faster."""
         if self._thread is None:
+            import ray  # noqa: F401
+
             self._thread = threading.Thread(target=self._live, name="ray", daemon=True)
             self._thread.start()
 
@@ -81,19 +91,17 @@ def _start(local: LocalRay, unwanted: Callable[[], bool]) -> None:
 
     logging.getLogger("ray").setLevel(logging.CRITICAL)  # a worker that dies is retried; one that keeps dying is reported
     _without_onlookers()
+    _without_runtime_environment()
     if unwanted():
         return
     ray.init(
-        num_cpus=local.cpus,
+        num_cpus=local.resources.slots,
         num_gpus=local.gpus,
         include_dashboard=False,
         log_to_driver=False,
         logging_level=logging.CRITICAL,
         object_store_memory=_SHARED_MEMORY_FLOOR + 2 * local.data_bytes,
     )
-    warm_up = ray.remote(num_cpus=local.resources.cpus, num_gpus=0, max_retries=0)(_warm_up)
-    for _ in range(local.resources.slots):
-        warm_up.remote()
 
 
 def _without_onlookers() -> None:
@@ -115,6 +123,18 @@ def _without_onlookers() -> None:
         worker._worker_logs_enabled = False
 
 
+def _without_runtime_environment() -> None:
+    """Let trials run in the workers that wait for them: for an environment of their own Ray would start others.
+
+    Ray Tune gives its trials the variables it lists, which the workers of this machine inherit from us anyway.
+    """
+    from ray.tune.execution import class_cache
+
+    os.environ.update(class_cache.DEFAULT_ENV_VARS)
+    class_cache.DEFAULT_ENV_VARS.clear()
+    class_cache.ENV_VARS_TO_PROPAGATE.clear()
+
+
 def _stop() -> None:
     """End Ray. No reference to an object of Ray's may be freed meanwhile: Ray then ends the whole process with exit code 1."""
     import ray
@@ -125,9 +145,3 @@ def _stop() -> None:
         ray.shutdown()
     finally:
         gc.enable()
-
-
-def _warm_up() -> None:
-    """Load in a process that waits for its first trial what every trial needs; a GPU is not touched."""
-    import pipeline.search.trial
-    import pipeline.search.worker  # noqa: F401

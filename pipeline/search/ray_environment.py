@@ -21,6 +21,9 @@ _QUIET = {
 }
 _OURS = {
     "RAY_worker_niceness": "0",
+    "RAY_preload_python_modules": "pipeline.search.trial,pipeline.search.worker",  # by a worker that waits for its first trial
+    "RAY_raylet_client_connect_timeout_milliseconds": "20",  # between two attempts; the first always comes too early
+    "RAY_raylet_client_num_connect_attempts": "1500",  # so many seconds as by default and more: 30
     "TUNE_DISABLE_SIGINT_HANDLER": "1",  # the conductor puts running trials aside
     "TUNE_DISABLE_STRICT_METRIC_CHECKING": "1",
     "TUNE_GLOBAL_CHECKPOINT_S": "1000000000",  # the study is the truth: Ray's own snapshots are never read

@@ -184,7 +184,7 @@ def _ray(params: SearchParams, data: TrialData) -> LocalRay:
     cpus, gpus = resources.available_cpus(), resources.available_gpus()
     share = resources.plan(params, cpus, gpus)
     ray_environment.prepare(share.threads)
-    return LocalRay(share, cpus, gpus, data.nbytes)
+    return LocalRay(share, gpus, data.nbytes)
 
 
 def _train(phases: Phases, space: Space, data: TrialData, folder: Path, ray: LocalRay) -> None:
@@ -208,7 +208,7 @@ def _train(phases: Phases, space: Space, data: TrialData, folder: Path, ray: Loc
     from pipeline.search.tuner import train_all  # takes seconds, during which Ray starts
 
     if ray.ready(lambda: not phases.over):
-        train_all(phases, assign, data, share, scratch=folder / "ray")
+        train_all(phases, assign, data, ray.trial, share.slots, scratch=folder / "ray")
 
 
 def _data(recipe: Recipe, folder: Path) -> TrialData:

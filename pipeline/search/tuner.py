@@ -15,7 +15,6 @@ from ray.tune.stopper import Stopper
 
 from pipeline.search.messages import Assignment, Message, TrialData
 from pipeline.search.phases import Phases
-from pipeline.search.resources import Resources
 from pipeline.search.worker import MESSAGE, TrialWorker
 from pipeline.search.worker_deaths import MemoryKills
 from pipeline.study.records import TrialRecord
@@ -24,18 +23,24 @@ WORKER_DEATHS = 3  # a trial is retried from its checkpoint this often when its 
 
 
 def train_all(
-    conductor: Phases, assign: Callable[[TrialRecord], Assignment], data: TrialData, resources: Resources, scratch: Path
+    conductor: Phases,
+    assign: Callable[[TrialRecord], Assignment],
+    data: TrialData,
+    trial: dict[str, float],
+    slots: int,
+    scratch: Path,
 ) -> None:
-    """Run the search until the conductor ends it; needs a Ray that is ready.
+    """Run the search until the conductor ends it, `slots` trials at once; needs a Ray that is ready.
 
-    `scratch` takes what Ray Tune insists on writing and nobody reads; it is emptied before and after.
+    `trial`: what each asks Ray for. `scratch` takes what Ray Tune insists on writing and nobody reads; it is emptied before and
+    after.
     """
     shutil.rmtree(scratch, ignore_errors=True)
     tuner = tune.Tuner(
-        tune.with_resources(tune.with_parameters(TrialWorker, data=data), {"cpu": resources.cpus, "gpu": resources.gpus}),
+        tune.with_resources(tune.with_parameters(TrialWorker, data=data), trial),
         tune_config=tune.TuneConfig(
             num_samples=-1,
-            search_alg=StudySearcher(conductor, assign, resources.slots),
+            search_alg=StudySearcher(conductor, assign, slots),
             scheduler=StudyScheduler(conductor),
             reuse_actors=True,
         ),

@@ -13,7 +13,7 @@ def main() -> None:
     """Print one line when the start has begun and one with the reason to end."""
     reasons: list[str] = []
     local_ray._start = lambda local, unwanted: threading.Event().wait() and None
-    with interruptible(reasons.append, []), local_ray.LocalRay(Resources(1, 0, 1), 1, 0, 0) as ray:
+    with interruptible(reasons.append, []), local_ray.LocalRay(Resources(1, 0, 1), 0, 0) as ray:
         ray.start()
         print("starting", flush=True)
         assert not ray.ready(lambda: not reasons)

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import gc
+import importlib.util
+import os
 import signal
 import subprocess
 import sys
@@ -9,16 +11,29 @@ import weakref
 import pytest
 import ray
 
-from pipeline.search import local_ray
+from pipeline.search import local_ray, ray_environment
 from pipeline.search.local_ray import ONLOOKERS
 
 
-def test_what_is_left_out_of_ray_has_these_names_in_the_installed_one() -> None:
+def test_what_is_changed_in_ray_has_these_names_in_the_installed_one() -> None:
     from ray._private import worker
     from ray._private.node import Node
+    from ray.tune.execution import class_cache
 
+    assert {*class_cache.DEFAULT_ENV_VARS, *class_cache.ENV_VARS_TO_PROPAGATE}
     assert [name for name in ONLOOKERS if not hasattr(Node, name)] == []
     assert hasattr(worker, "_worker_logs_enabled")
+
+
+def test_the_modules_that_a_waiting_worker_loads_are_there() -> None:
+    environment = {**os.environ}
+    try:
+        ray_environment.prepare(threads=1)
+        names = os.environ["RAY_preload_python_modules"].split(",")
+    finally:
+        os.environ.clear()
+        os.environ.update(environment)
+    assert names and all(importlib.util.find_spec(name) for name in names)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
