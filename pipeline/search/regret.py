@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 import optuna
 
@@ -12,7 +12,23 @@ from pipeline.search.space import Space
 from pipeline.study.records import TrialRecord
 
 LEAST_TRIALS = 20  # completed, before the model says anything
+TRIALS_BETWEEN = 10  # two looks: each takes a second of the driver
 _MODELLED = 100  # of the best half, at most: a fit takes time that grows with the cube
+
+
+class Regret:
+    """The bound while a search goes on, looked at again after every TRIALS_BETWEEN trials; infinite without a `limit` on it."""
+
+    def __init__(self, limit: float | None, space: Space, seed: int, direction: str) -> None:
+        self._limit, self._space, self._seed, self._direction = limit, space, seed, direction
+        self._due = 0
+        self.bound = math.inf
+
+    def look(self, trials: Collection[TrialRecord], ended: int) -> None:
+        """Bring the bound up to date if so many trials that count have `ended` by now that it is due."""
+        if self._limit is not None and ended >= self._due:
+            self._due = ended + TRIALS_BETWEEN
+            self.bound = regret_bound(self._space, trials, self._direction, self._seed)
 
 
 def regret_bound(space: Space, trials: Iterable[TrialRecord], direction: str, seed: int) -> float:

@@ -7,16 +7,16 @@ it only chooses the candidates (Cawley and Talbot 2010, Journal of Machine Learn
 from __future__ import annotations
 
 import hashlib
-import math
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 from pipeline.errors import ConvoyError, DiskFull
 from pipeline.search.messages import Message
 from pipeline.search.settings import Reselect
+from pipeline.search.verdict import measured, not_finite
 from pipeline.study.records import ENDED, Rerun, State, StudySnapshot, TrialRecord
 from pipeline.study.reruns import Reruns
-from pipeline.training.metrics import METRICS, EpochMetrics
+from pipeline.training.metrics import EpochMetrics
 
 TRIED_AGAIN: frozenset[State] = frozenset({"failed", "out_of_memory"})  # by the next process, from their checkpoint
 
@@ -155,11 +155,10 @@ class Reselection:
 
     def _settle(self, key: str, outcomes: bytes) -> None:
         last = self._all[key].run.epochs[-1]
-        broken = next((name for name in METRICS if not math.isfinite(_value(last, name))), "")
-        if broken:
+        if broken := not_finite(last):
             self._finish(key, "diverged", reason=f"{broken} is not finite after epoch {last.epoch}")
         else:
-            self._finish(key, "completed", value=_value(last, self._metric), outcomes=outcomes)
+            self._finish(key, "completed", value=measured(last, self._metric), outcomes=outcomes)
 
     def _finish(self, key: str, state: State, *, value: float | None = None, reason: str = "", outcomes: bytes = b"") -> None:
         self._reruns.finish(key, state, value=value, reason=reason, outcomes=outcomes)
@@ -174,8 +173,3 @@ def _taken_up(rerun: Rerun) -> Rerun:
     if rerun.run.state not in TRIED_AGAIN | {"dropped"}:
         return rerun
     return replace(rerun, run=replace(rerun.run, state="interrupted", reason="", ended_at=None))
-
-
-def _value(metrics: EpochMetrics, name: str) -> float:
-    value: float | None = getattr(metrics, name)
-    return math.nan if value is None else value

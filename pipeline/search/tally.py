@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bisect
+import math
 from collections.abc import Iterable
 
 from pipeline.search.budget import Used
@@ -31,10 +32,10 @@ class Tally:
         """Trials that count and have ended."""
         return len(self._ends)
 
-    def used(self, seconds: float) -> Used:
-        """With the wall time that only the caller knows."""
+    def used(self, seconds: float, regret: float = math.inf) -> Used:
+        """With the wall time and the regret bound, which only the caller knows."""
         up_to_best = 0 if self.best is None else bisect.bisect_right(self._ends, self.best.number)
-        return Used(self._asked, seconds, self._worker_seconds, since_best=len(self._ends) - up_to_best)
+        return Used(self._asked, seconds, self._worker_seconds, since_best=len(self._ends) - up_to_best, regret=regret)
 
     def asked(self) -> None:
         """A trial was committed; it counts unless it turns out not to fit, or to have been run already."""

@@ -46,6 +46,16 @@ class TrialRecord:
 
 
 @dataclass(frozen=True)
+class Outcome:
+    """How a trial ended; `value` is the metric at the last planned epoch of a completed trial."""
+
+    state: State
+    reason: str = ""
+    value: float | None = None
+    earlier: str = ""  # the key of the trial that a repeated one repeats
+
+
+@dataclass(frozen=True)
 class Rerun:
     """A candidate of the reselection trained again: `run` has its hyperparameters, and a key, a seed and a curve of its own.
 

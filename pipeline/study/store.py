@@ -11,7 +11,6 @@ import math
 import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
@@ -21,7 +20,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from pipeline.study import reruns, tables
 from pipeline.study.draft import draft
-from pipeline.study.records import State, StudyRow, StudySnapshot, TrialRecord
+from pipeline.study.records import Outcome, State, StudyRow, StudySnapshot, TrialRecord
 from pipeline.training.hyperparameters import Value
 from pipeline.training.metrics import EpochMetrics, direction
 
@@ -31,15 +30,6 @@ _OUTCOME = "outcome"  # user attribute: state, reason, value, end; written befor
 _GIVEN = "fixed_params"  # system attribute in which Optuna keeps what a trial was told to try
 # PRUNED with a violated constraint: TPE leaves the region (it ignores FAIL).
 _CONSTRAINED = ("diverged", "out_of_memory", "infeasible")
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """How a trial ended; `value` is the metric at the last planned epoch of a completed trial."""
-
-    state: State
-    reason: str = ""
-    value: float | None = None
 
 
 def read(url: str, study_id: str) -> StudySnapshot:
@@ -153,18 +143,11 @@ class Study:
         """Commit how a trial ended, then tell Optuna.
 
         `share` (1–100) of its plan that a stopped trial trained and its metric there, `last`, are what the sampler ranks it by.
+        Of a repetition Optuna is told what it was told of the earlier trial.
         """
         told = {"state": outcome.state, "reason": outcome.reason, "value": outcome.value, "ended_at": time.time()}
-        self._commit(key, {**told, "share": share, "last": last})
-
-    def finish_as(self, key: str, outcome: Outcome, earlier: str) -> None:
-        """Commit that a trial is another one again, and tell Optuna what it was told of the `earlier` one; FAIL if that runs.
-
-        FAIL is what every sampler ignores: nothing is known yet.
-        """
-        told = {"state": outcome.state, "reason": outcome.reason, "value": None, "ended_at": time.time()}
-        known = self._storage.get_trial(self._trial_id(earlier)).user_attrs.get(_OUTCOME, {"state": "failed"})
-        self._commit(key, {**told, "told": known})
+        ranked = {"told": self._told(outcome.earlier)} if outcome.earlier else {"share": share, "last": last}
+        self._commit(key, {**told, **ranked})
 
     def interrupt(self, key: str) -> None:
         """Put a running trial aside; Optuna shows it WAITING and `resume` takes it up again."""
@@ -179,10 +162,6 @@ class Study:
         for frozen in self._trials():
             if _OUTCOME in frozen.user_attrs and not frozen.state.is_finished():
                 self._tell(frozen)
-
-    def decisions(self) -> dict[str, bool]:
-        """Trial key → what the stopping rule said on its latest epoch."""
-        return {row["trial_key"]: row["stop"] for row in tables.epoch_rows(self._engine, self.study_id)}
 
     def snapshot(self) -> StudySnapshot:
         """The whole study as frozen values."""
@@ -220,6 +199,11 @@ class Study:
         number = int(key.rsplit("-", 1)[1])
         known: int = self._optuna._storage.get_trial_id_from_study_id_trial_number(self._optuna._study_id, number)
         return known
+
+    def _told(self, key: str) -> dict[str, Any]:
+        """What Optuna was told of a trial; of one that still runs FAIL, which every sampler ignores: nothing is known yet."""
+        told: dict[str, Any] = self._storage.get_trial(self._trial_id(key)).user_attrs.get(_OUTCOME, {"state": "failed"})
+        return told
 
     def _commit(self, key: str, outcome: Mapping[str, Any]) -> None:
         trial_id = self._trial_id(key)

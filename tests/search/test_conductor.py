@@ -8,11 +8,12 @@ import optuna
 import pytest
 
 from pipeline.errors import DiskFull, NothingFits, TrialsFail
-from pipeline.search.conductor import FAILURES_IN_A_ROW, INFEASIBLE_IN_A_ROW
+from pipeline.search.failures import FAILURES_IN_A_ROW
+from pipeline.search.launching import INFEASIBLE_IN_A_ROW
 from pipeline.search.messages import Message
 from pipeline.study.records import TrialRecord
 from pipeline.training.metrics import EpochMetrics
-from tests.search.driving import FIRST, SPACE, STUDY, Search, at_most_4_layers, curve, epoch, space
+from tests.search.driving import FIRST, SPACE, STUDY, Search, at_most_4_layers, epoch, space
 
 FOUR_EPOCHS = SPACE.replace("{type: int, low: 1, high: 9}", "4")
 
@@ -136,28 +137,12 @@ def always_fails(trial: TrialRecord) -> list[EpochMetrics]:
     raise ValueError("no such layer")
 
 
-def fails_differently(trial: TrialRecord) -> list[EpochMetrics]:
-    raise ValueError(f"in trial {trial.number}")
-
-
-def fails_but_every_third(trial: TrialRecord) -> list[EpochMetrics]:
-    return curve(trial) if trial.number % 3 == 0 else always_fails(trial)
-
-
 def test_the_same_failure_5_times_in_a_row_ends_the_search_with_its_text(search: Search) -> None:
     search.measure = always_fails
     conductor = search.conductor(trials=20)
     search.work(conductor)
     assert isinstance(conductor.failure, TrialsFail) and "no such layer" in str(conductor.failure)
     assert [trial.state for trial in search.snapshot().trials] == ["failed"] * FAILURES_IN_A_ROW
-
-
-@pytest.mark.parametrize("measure", [fails_differently, fails_but_every_third])
-def test_other_failures_end_no_search(search: Search, measure: object) -> None:
-    search.measure = measure  # type: ignore[assignment]
-    conductor = search.conductor(trials=8)
-    search.work(conductor)
-    assert conductor.failure is None and len(search.snapshot().trials) == 8
 
 
 def test_a_full_disk_ends_the_search_and_its_trials_wait(search: Search) -> None:

@@ -13,7 +13,7 @@ from pipeline.errors import NothingFits
 from pipeline.search.messages import Message
 from pipeline.search.repeats import IN_A_ROW, Runs, configuration
 from pipeline.study import store
-from pipeline.study.records import State, TrialRecord
+from pipeline.study.records import Outcome, State, TrialRecord
 from pipeline.training.hyperparameters import Value
 from pipeline.training.metrics import EpochMetrics
 from tests.search.driving import FIRST, SECOND, STUDY, Search, at_most_4_layers, epoch, space, story
@@ -176,16 +176,15 @@ def test_killed_before_it_ends_what_is_not_to_be_run_a_search_goes_the_way_of_an
     for search in (unbroken, broken):
         search.folder.mkdir()
     unbroken.work(unbroken.conductor(trials=1000))
-    finish, finish_as, died = store.Study.finish, store.Study.finish_as, set[str]()
+    finish, died = store.Study.finish, set[str]()
 
-    def dies_at_first(study: store.Study, key: str, outcome: store.Outcome, *earlier: str, **told: Any) -> None:
+    def dies_at_first(study: store.Study, key: str, outcome: Outcome, **told: Any) -> None:
         if outcome.state == ending and key not in died:
             died.add(key)
             raise Killed
-        finish_as(study, key, outcome, *earlier) if earlier else finish(study, key, outcome, **told)
+        finish(study, key, outcome, **told)
 
     monkeypatch.setattr(store.Study, "finish", dies_at_first)
-    monkeypatch.setattr(store.Study, "finish_as", dies_at_first)
     over = False
     while not over:
         with suppress(Killed):

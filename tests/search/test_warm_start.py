@@ -7,8 +7,7 @@ import pytest
 
 from pipeline.search.warm_start import earlier_best, with_first_points
 from pipeline.study import store
-from pipeline.study.records import StudyRow
-from pipeline.study.store import Outcome
+from pipeline.study.records import Outcome, StudyRow
 from tests.search.driving import SPACE, space
 
 OURS = StudyRow("00000000000000ff", 2e9, "val_accuracy", {"space": "s", "data": "ours"}, {}, 0.0, False)

@@ -6,7 +6,7 @@ import optuna
 import pytest
 
 from pipeline.study import store
-from pipeline.study.records import StudyRow
+from pipeline.study.records import Outcome, StudyRow
 from pipeline.training.metrics import EpochMetrics
 
 ROW = StudyRow("00112233aabbccdd", 1.0, "val_accuracy", {"data": "d", "space": "s"}, {"commit": "c"}, 0.0, False)
@@ -47,7 +47,7 @@ def test_a_trial_is_committed_with_its_key_before_it_trains(url: str, study: sto
 def test_a_finished_trial_is_told_complete_with_its_value(url: str, study: store.Study) -> None:
     trial = ask(study)
     study.add_epoch(trial.key, epoch(1, 0.5), stop=False)
-    study.finish(trial.key, store.Outcome("completed", value=0.5), share=100, last=0.5)
+    study.finish(trial.key, Outcome("completed", value=0.5), share=100, last=0.5)
     told = optuna_trial(url, 0)
     assert (told.state.name, told.value) == ("COMPLETE", 0.5)
     assert store.read(url, ROW.study_id).trials[0].epochs == (epoch(1, 0.5),)
@@ -55,20 +55,20 @@ def test_a_finished_trial_is_told_complete_with_its_value(url: str, study: store
 
 def test_a_stopped_trial_is_told_pruned_at_its_share_of_the_plan(url: str, study: store.Study) -> None:
     trial = ask(study)
-    study.finish(trial.key, store.Outcome("pruned"), share=25, last=0.4)
+    study.finish(trial.key, Outcome("pruned"), share=25, last=0.4)
     told = optuna_trial(url, 0)
     assert (told.state.name, told.intermediate_values, told.constraints) == ("PRUNED", {25: 0.4}, {})
 
 
 @pytest.mark.parametrize("state", ["diverged", "out_of_memory", "infeasible"])
 def test_a_trial_that_cannot_be_is_told_pruned_with_a_constraint(url: str, study: store.Study, state: str) -> None:
-    study.finish(ask(study).key, store.Outcome(state, reason="because"), last=float("nan"))
+    study.finish(ask(study).key, Outcome(state, reason="because"), last=float("nan"))
     told = optuna_trial(url, 0)
     assert (told.state.name, told.constraints) == ("PRUNED", {state: 1.0})
 
 
 def test_an_error_of_code_is_told_fail_and_keeps_its_text(url: str, study: store.Study) -> None:
-    study.finish(ask(study).key, store.Outcome("failed", reason="ValueError: x"))
+    study.finish(ask(study).key, Outcome("failed", reason="ValueError: x"))
     assert optuna_trial(url, 0).state.name == "FAIL"
     assert store.read(url, ROW.study_id).trials[0].reason == "ValueError: x"
 
@@ -88,7 +88,7 @@ def test_an_outcome_committed_but_not_told_is_told_when_the_study_opens(
     trial = ask(study)
     with monkeypatch.context() as killed:
         killed.setattr(store.Study, "_tell", lambda self, trial: None)  # the driver dies between the two
-        study.finish(trial.key, store.Outcome("pruned"), share=50, last=0.3)
+        study.finish(trial.key, Outcome("pruned"), share=50, last=0.3)
     assert optuna_trial(url, 0).state.name == "RUNNING"
     store.create(url, ROW)
     assert optuna_trial(url, 0).state.name == "PRUNED"
@@ -131,7 +131,7 @@ def test_a_reader_sees_at_each_call_what_has_happened_since(url: str, study: sto
     study.add_epoch(first.key, epoch(1, 0.5), stop=False)
     assert look() == store.read(url, ROW.study_id)
     study.add_epoch(first.key, epoch(2, 0.6), stop=False)
-    study.finish(first.key, store.Outcome("completed", value=0.6), share=100, last=0.6)
+    study.finish(first.key, Outcome("completed", value=0.6), share=100, last=0.6)
     study.interrupt(second.key)
     assert look() == store.read(url, ROW.study_id)
     study.resume(second.key)

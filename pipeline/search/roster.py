@@ -1,0 +1,81 @@
+"""Every trial of a study in the driver's memory: told of all that is committed, so that no decision waits for the database."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import replace
+
+from pipeline.search.repeats import Runs
+from pipeline.search.stopping import Curve
+from pipeline.search.tally import Tally
+from pipeline.search.verdict import measured
+from pipeline.study.records import Outcome, StudySnapshot, TrialRecord
+from pipeline.training.metrics import EpochMetrics
+
+
+class Roster:
+    """The trials by key, and what follows from them: curves, sums, the runs of each configuration, and who trains now."""
+
+    def __init__(self, snapshot: StudySnapshot, repeats: int) -> None:
+        self.direction = snapshot.direction
+        self._metric = snapshot.metric
+        self._trials = {trial.key: trial for trial in snapshot.trials}
+        self._curves = {trial.key: self._curve(trial) for trial in snapshot.trials}
+        self._live: set[str] = set()
+        self.tally = Tally(snapshot.direction, snapshot.trials)
+        self.runs = Runs(repeats, snapshot.trials)
+
+    def __getitem__(self, key: str) -> TrialRecord:
+        return self._trials[key]
+
+    @property
+    def trials(self) -> Collection[TrialRecord]:
+        """All of them, the earliest first."""
+        return self._trials.values()
+
+    @property
+    def curves(self) -> Mapping[str, Curve]:
+        """Trial key → its curve."""
+        return self._curves
+
+    @property
+    def live(self) -> Collection[str]:
+        """The keys of those that were launched and have not ended or been put aside."""
+        return self._live
+
+    def asked(self, trial: TrialRecord) -> None:
+        """A trial was committed."""
+        self._trials[trial.key], self._curves[trial.key] = trial, self._curve(trial)
+        self.tally.asked()
+
+    def launched(self, trial: TrialRecord) -> None:
+        """A trial was handed to a worker."""
+        self._live.add(trial.key)
+        self.runs.add(trial)
+
+    def noted(self, key: str, note: str) -> None:
+        """Something is to be known of a trial's training."""
+        self._trials[key] = replace(self._trials[key], note=note)
+
+    def trained(self, key: str, metrics: EpochMetrics) -> TrialRecord:
+        """A trial has trained an epoch more; the trial with it."""
+        trial = self._trials[key]
+        self._trials[key] = trial = replace(trial, epochs=(*trial.epochs, metrics))
+        self._curves[key] = self._curve(trial)
+        self.tally.trained([metrics])
+        return trial
+
+    def ended(self, key: str, outcome: Outcome) -> TrialRecord:
+        """A trial has come to its end; the trial as it ended."""
+        self._trials[key] = trial = replace(self._trials[key], state=outcome.state, reason=outcome.reason, value=outcome.value)
+        self._live.discard(key)
+        self.tally.ended(trial)
+        self.runs.add(trial)
+        return trial
+
+    def all_put_aside(self) -> None:
+        """What was live waits for another driver."""
+        self._live.clear()
+
+    def _curve(self, trial: TrialRecord) -> Curve:
+        return Curve(trial.planned_epochs, tuple(measured(metrics, self._metric) for metrics in trial.epochs))
