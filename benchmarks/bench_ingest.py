@@ -1,9 +1,10 @@
 """How fast images are decoded, beside Pillow and libjpeg-turbo alone, and how the cost of ingest grows with their number.
 
-    python benchmarks/bench_ingest.py [--images 60] [--rounds 9] [--folder PATH] [--sizes 1000 10000 60000]
+    python benchmarks/bench_ingest.py [--images 300] [--rounds 9] [--folder PATH] [--sizes 1000 10000 60000]
 
 One process, one thread, seconds of its processor time. Every round runs every way over the same images in turn, so that what
-else happens on the machine meets all of them; medians over the rounds, with the slowest and the fastest. The pictures are made
+else happens on the machine meets all of them; medians over the rounds, with the slowest and the fastest. So many images a way that
+caches left cold by the way before hardly count. The pictures are made
 here: noise whose amplitude falls with frequency as in photographs, with edges, 500×375, saved at quality 85 to 90; they have 37
 to 55 kB, photographs saved alike 30 to 60. --folder takes the JPEGs of a folder instead. --sizes without a number leaves ingest
 out; its seconds are wall time.
@@ -42,7 +43,7 @@ Pixels = npt.NDArray[np.uint8]
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description="Images decoded a second, and how ingest grows.")
-    parser.add_argument("--images", type=int, default=60, help="pictures made, or taken from --folder at most")
+    parser.add_argument("--images", type=int, default=300, help="pictures made, or taken from --folder at most")
     parser.add_argument("--rounds", type=int, default=9)
     parser.add_argument("--folder", type=Path, help="measure on the JPEGs below this folder")
     parser.add_argument("--sizes", type=int, nargs="*", default=[1000, 10_000, 60_000], help="images for ingest")

@@ -26,33 +26,29 @@ class PlainJpeg:
 
 def plain_jpeg(content: bytes) -> PlainJpeg | None:
     """The header when it can be read here without a doubt. Source: ITU-T T.81, annex B; Exif 2.3, 4.6."""
-    segments = _segments(content)
-    if segments is None or [marker for marker, _ in segments].count(_FRAME) != 1:
+    frames: list[bytes] = []
+    application: list[bytes] = []
+    if not _read_segments(content, {_FRAME: frames, _EXIF: application}) or len(frames) != 1:
         return None
-    frame = _frame(next(body for marker, body in segments if marker == _FRAME))
-    application = [body for marker, body in segments if marker == _EXIF]
-    orientation = _orientation(application)
+    frame, orientation = _frame(frames[0]), _orientation(application)
     return PlainJpeg(*frame, orientation) if frame and orientation else None
 
 
-def _segments(content: bytes) -> list[tuple[int, bytes]] | None:
-    """Marker and data of what matters before the first scan; None when anything else than usual segments is found."""
-    found: list[tuple[int, bytes]] = []
-    position = 2
+def _read_segments(content: bytes, found: dict[int, list[bytes]]) -> bool:
+    """Adds the data of the segments with the markers of `found`, up to the first scan; False when one is not as usual."""
+    position, end = 2, len(content) - 4
     if content[:2] != b"\xff\xd8":
-        return None
-    while position + 4 <= len(content) and content[position] == 0xFF:
+        return False
+    while position <= end and content[position] == 0xFF:
         marker, length = content[position + 1], content[position + 2] << 8 | content[position + 3]
         if marker == _SCAN:
-            return found
-        if marker in (_FRAME, _EXIF):
-            found.append((marker, content[position + 4 : position + 2 + length]))
-        elif marker not in _SKIPPED:
-            return None
-        if length < 2:
-            return None
+            return True
+        if length < 2 or (marker not in found and marker not in _SKIPPED):
+            return False
+        if marker in found:
+            found[marker].append(content[position + 4 : position + 2 + length])
         position += 2 + length
-    return None
+    return False
 
 
 def _frame(body: bytes) -> tuple[int, int, str] | None:
