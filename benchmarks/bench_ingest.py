@@ -3,11 +3,10 @@
     python benchmarks/bench_ingest.py [--images 300] [--rounds 9] [--folder PATH] [--sizes 1000 10000 60000]
 
 One process, one thread, seconds of its processor time. Every round runs every way over the same images in turn, so that what
-else happens on the machine meets all of them; medians over the rounds, with the slowest and the fastest. So many images a way that
-caches left cold by the way before hardly count. The pictures are made
-here: noise whose amplitude falls with frequency as in photographs, with edges, 500×375, saved at quality 85 to 90; they have 37
-to 55 kB, photographs saved alike 30 to 60. --folder takes the JPEGs of a folder instead. --sizes without a number leaves ingest
-out; its seconds are wall time.
+else happens on the machine meets all of them; medians over the rounds, with the slowest and the fastest. There are so many images
+that the caches one way leaves cold for the next hardly count. The pictures are made here: noise whose amplitude falls with
+frequency as in photographs, with edges, 500×375, saved at quality 85 to 90; they have 37 to 55 kB, photographs saved alike 30 to
+60. --folder takes the JPEGs of a folder instead. --sizes without a number leaves ingest out; its seconds are wall time.
 """
 
 from __future__ import annotations
