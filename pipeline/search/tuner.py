@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections import Counter, deque
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from pipeline.search.worker_deaths import MemoryKills
 from pipeline.study.records import TrialRecord
 
 WORKER_DEATHS = 3  # a trial is retried from its checkpoint this often when its worker dies
+Config = dict[str, Any]  # an assignment, as Ray Tune passes it on
 
 
 def train_all(
@@ -36,12 +38,13 @@ def train_all(
     after.
     """
     shutil.rmtree(scratch, ignore_errors=True)
+    dropped: deque[Config] = deque()
     tuner = tune.Tuner(
         tune.with_resources(tune.with_parameters(TrialWorker, data=data), trial),
         tune_config=tune.TuneConfig(
             num_samples=-1,
-            search_alg=StudySearcher(conductor, assign, slots),
-            scheduler=StudyScheduler(conductor),
+            search_alg=StudySearcher(conductor, assign, slots, dropped),
+            scheduler=StudyScheduler(conductor, dropped),
             reuse_actors=True,
         ),
         run_config=tune.RunConfig(
@@ -65,14 +68,18 @@ class _OfThisProcess:
 
 
 class StudySearcher(_OfThisProcess, Searcher):
-    """Hands the conductor's trials to Ray Tune, never more at once than there are slots."""
+    """Hands the conductor's trials to Ray Tune, never more at once than there are slots, and those that it dropped once more."""
 
-    def __init__(self, conductor: Phases, assign: Callable[[TrialRecord], Assignment], slots: int) -> None:
+    def __init__(
+        self, conductor: Phases, assign: Callable[[TrialRecord], Assignment], slots: int, dropped: deque[Config]
+    ) -> None:
         super().__init__()
-        self._conductor, self._assign, self._slots = conductor, assign, slots
+        self._conductor, self._assign, self._slots, self._dropped = conductor, assign, slots, dropped
 
-    def suggest(self, trial_id: str) -> dict[str, Any] | str | None:  # type: ignore[override]  # FINISHED is a text
+    def suggest(self, trial_id: str) -> Config | str | None:  # type: ignore[override]  # FINISHED is a text
         """The next assignment; None while there may be one later, FINISHED when there is nothing left to start."""
+        if self._dropped:
+            return self._dropped.popleft()
         if self._conductor.live >= self._slots:
             return None
         trial = self._conductor.next()
@@ -96,9 +103,10 @@ class StudySearcher(_OfThisProcess, Searcher):
 class StudyScheduler(_OfThisProcess, FIFOScheduler):
     """Brings every message to the conductor and stops the trials it is done with."""
 
-    def __init__(self, conductor: Phases) -> None:
+    def __init__(self, conductor: Phases, dropped: deque[Config]) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
-        self._conductor, self._memory_kills = conductor, MemoryKills()
+        self._conductor, self._dropped, self._memory_kills = conductor, dropped, MemoryKills()
+        self._deaths: Counter[str] = Counter()
 
     def on_trial_result(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> str:
         """Continue or stop, as the conductor says."""
@@ -107,16 +115,38 @@ class StudyScheduler(_OfThisProcess, FIFOScheduler):
         return decision
 
     def on_trial_error(self, tune_controller: Any, trial: Trial) -> None:
-        """A worker died: its trial is retried, with fewer images at a time if memory was short, and given up after the last."""
-        key, deaths = trial.config["trial_key"], trial.num_failures
+        """A worker died: its trial is retried, with fewer images at a time if memory was short, and given up after the last.
+
+        Of a worker that dies while it takes up another trial Ray Tune speaks twice, and drops that trial.
+        """
+        if self._was_taken_up(tune_controller, trial) and trial.status == Trial.ERROR:
+            return
+        key = trial.config["trial_key"]
+        self._deaths[key] += 1
         killed = self._memory_kills.explain(_latest_error(trial))
-        if deaths <= WORKER_DEATHS and killed:
+        if self._deaths[key] > WORKER_DEATHS:
+            self._give_up(key, killed)
+            return
+        if killed:
             trial.config.update(Assignment(**trial.config).with_less_memory().record())
-        elif deaths > WORKER_DEATHS and killed:
-            self._conductor.heard(
-                Message(key, end="out_of_memory", reason=f"its worker was killed for want of memory {deaths} times")
-            )
-        elif deaths > WORKER_DEATHS:
+        if trial.status == Trial.PENDING:
+            self._dropped.append(trial.config)
+
+    @staticmethod
+    def _was_taken_up(tune_controller: Any, trial: Trial) -> bool:
+        """Whether a worker was on it when it died; Ray Tune would wait for that for ever."""
+        waited_for: set[Trial] = tune_controller._resetting_trials
+        if trial not in waited_for:
+            return False
+        waited_for.remove(trial)
+        return True
+
+    def _give_up(self, key: str, killed: bool) -> None:
+        deaths = self._deaths[key]
+        if killed:
+            reason = f"its worker was killed for want of memory {deaths} times"
+            self._conductor.heard(Message(key, end="out_of_memory", reason=reason))
+        else:
             self._conductor.lost(key, f"its worker process died {deaths} times")
 
 

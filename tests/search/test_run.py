@@ -12,7 +12,6 @@ from pipeline.errors import WrongValue
 from pipeline.search.resources import available_cpus
 from pipeline.search.run import fold_count
 from pipeline.search.settings import Reselect, SearchParams
-from pipeline.study import store
 from tests import searches
 from tests.projects import write_processed
 
@@ -23,40 +22,34 @@ def output(folder: Path) -> str:
     return (folder / "output.txt").read_text()
 
 
-def results(folder: Path) -> pd.DataFrame:
-    """The leaderboard without what measures time."""
-    return pd.read_csv(folder / "results/search/leaderboard.csv").drop(columns="seconds")
+def leaderboard(folder: Path) -> dict[int, tuple[object, ...]]:
+    """Number of a trial → state and hyperparameters."""
+    table = pd.read_csv(folder / "results/search/leaderboard.csv")
+    columns = ["number", "state", *(name for name in table if name.startswith(("model.", "train.")))]
+    return {row[0]: row[1:] for row in table[columns].itertuples(index=False, name=None)}
 
 
-def test_a_raised_budget_continues_the_study_as_if_it_had_never_ended(tmp_path: Path, migrated_mlflow: Path) -> None:
-    whole = searches.write_project(tmp_path / "whole", migrated_mlflow, trials=5, **ONE_SLOT)
-    assert searches.start(whole).wait(timeout=120) == 0, output(whole)
-    parts = searches.write_project(tmp_path / "parts", migrated_mlflow, trials=3, **ONE_SLOT)
-    assert searches.start(parts).wait(timeout=120) == 0, output(parts)
-    trained = len(searches.ledger(parts))
-    searches.write_params(parts, trials=5, **ONE_SLOT)
-    assert searches.start(parts).wait(timeout=120) == 0, output(parts)
-    assert "goes on with 3 trials" in output(parts)
-    assert len(searches.ledger(parts)) == len(searches.ledger(whole)) > trained
-    pd.testing.assert_frame_equal(results(parts), results(whole))
-
-
-def test_with_mlflow_away_the_search_ends_well_sync_brings_the_rest_and_another_space_is_another_study(
+def test_a_search_without_mlflow_ends_well_sync_brings_its_trials_and_a_raised_budget_goes_on_with_them(
     tmp_path: Path, migrated_mlflow: Path
 ) -> None:
-    folder = searches.write_project(tmp_path / "project", migrated_mlflow, trials=2, tracking_uri="http://127.0.0.1:9")
+    folder = searches.write_project(
+        tmp_path / "project", migrated_mlflow, trials=3, tracking_uri="http://127.0.0.1:9", **ONE_SLOT
+    )
     assert searches.start(folder).wait(timeout=120) == 0, output(folder)
     assert "E401" in output(folder) and "left to sync" in output(folder) and "`convoy sync`" in output(folder)
     assert searches.start(folder, "sync").wait(timeout=60) == 4
-    searches.write_params(folder, trials=2)
+    searches.write_params(folder, trials=3, **ONE_SLOT)
     assert searches.start(folder, "sync").wait(timeout=60) == 0, output(folder)
-    assert "2 trials in sqlite:///" in output(folder)
+    assert "3 trials in sqlite:///" in output(folder)
 
-    space = folder / "space.yaml"
-    space.write_text(space.read_text().replace("model.filters: 8", "model.filters: 4"))
+    first, trained = leaderboard(folder), searches.ledger(folder)
+    searches.write_params(folder, trials=5, **ONE_SLOT)
     assert searches.start(folder).wait(timeout=120) == 0, output(folder)
-    assert "is new; other than" in output(folder) and ": space\n" in output(folder)
-    assert len(store.tables.study_rows(store.tables.connect(f"sqlite:///{folder}/state/studies.db"))) == 2
+    assert "goes on with 3 trials" in output(folder)
+    assert searches.ledger(folder)[: len(trained)] == trained and leaderboard(folder).keys() - first.keys()
+    assert {key: leaderboard(folder)[key] for key in first} == first
+    epochs = [(entry["trial_key"], entry["epoch"]) for entry in searches.ledger(folder)]
+    assert len(epochs) == len(set(epochs)) > len(trained)
 
 
 def test_a_trial_whose_worker_keeps_dying_is_given_up_after_three_retries(tmp_path: Path, migrated_mlflow: Path) -> None:

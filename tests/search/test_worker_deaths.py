@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections import deque
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import optuna
 import pytest
+from ray.tune.experiment import Trial
 
 from pipeline.search.conductor import Conductor
 from pipeline.search.messages import Assignment
 from pipeline.search.trial import run_trial
-from pipeline.search.tuner import WORKER_DEATHS, StudyScheduler
+from pipeline.search.tuner import WORKER_DEATHS, StudyScheduler, StudySearcher
 from pipeline.search.worker_deaths import MemoryKills
 from tests.search.driving import FIRST, SPACE, STUDY, Search
 
@@ -23,14 +25,21 @@ BY_RAY = (
 )
 
 
-@dataclass
+@dataclass(eq=False)
 class Dying:
     """What the scheduler reads of a trial of Ray Tune."""
 
     config: dict[str, Any]
     error_file: str
-    num_failures: int = 0
+    status: str = Trial.ERROR
     images: list[int | None] = field(default_factory=list)
+
+
+@dataclass
+class Controller:
+    """What the scheduler changes of Ray Tune itself: the trials of which it believes that a worker takes them up."""
+
+    _resetting_trials: set[Any] = field(default_factory=set)
 
 
 @pytest.fixture
@@ -41,15 +50,18 @@ def conductor(tmp_path: Path) -> Conductor:
     return conductor
 
 
-def die(conductor: Conductor, folder: Path, errors: list[str], batch_size: int = 64) -> Dying:
-    """A trial whose worker dies once for each text."""
+def die(
+    conductor: Conductor, folder: Path, errors: list[str], batch_size: int = 64, dropped: deque[dict[str, Any]] | None = None
+) -> Dying:
+    """A trial whose worker dies once for each text; before it took the trial up, if `dropped` is to take what Ray Tune drops."""
     assignment = Assignment(FIRST, "cnn", {"train.batch_size": batch_size}, 0, str(folder), 1, "cpu")
-    trial, scheduler = Dying(assignment.record(), str(folder / "error.txt")), StudyScheduler(conductor)
+    status = Trial.ERROR if dropped is None else Trial.PENDING
+    trial = Dying(assignment.record(), str(folder / "error.txt"), status)
+    scheduler = StudyScheduler(conductor, deque() if dropped is None else dropped)
     for error in errors:
-        trial.num_failures += 1
         with Path(trial.error_file).open("a") as file:
             file.write(error)
-        scheduler.on_trial_error(None, trial)  # type: ignore[arg-type]
+        scheduler.on_trial_error(Controller(), trial)  # type: ignore[arg-type]
         trial.images.append(trial.config["images_at_a_time"])
     return trial
 
@@ -77,6 +89,28 @@ def test_killed_for_want_of_memory_it_is_retried_with_fewer_images_at_a_time_and
     assert trial.images == [32, 16, 8, 8]
     assert (told(tmp_path).state.name, told(tmp_path).constraints) == ("PRUNED", {"out_of_memory": 1.0})
     assert told(tmp_path).user_attrs["outcome"]["reason"] == "its worker was killed for want of memory 4 times"
+
+
+def test_a_trial_that_ray_tune_drops_is_handed_out_again_until_its_last_retry(conductor: Conductor, tmp_path: Path) -> None:
+    dropped: deque[dict[str, Any]] = deque()
+    trial = die(conductor, tmp_path, [BY_RAY, *[CRASH] * WORKER_DEATHS], dropped=dropped)
+    searcher = StudySearcher(conductor, lambda trial: pytest.fail("nothing new"), 1, dropped)
+    assert [searcher.suggest(str(number)) for number in range(WORKER_DEATHS)] == [trial.config] * WORKER_DEATHS
+    assert trial.config["images_at_a_time"] == 32
+    assert conductor.live == 0 and told(tmp_path).user_attrs["outcome"]["state"] == "failed"
+
+
+def test_a_death_of_which_ray_tune_speaks_twice_counts_once_and_is_not_waited_for(conductor: Conductor, tmp_path: Path) -> None:
+    trial = Dying(Assignment(FIRST, "cnn", {}, 0, str(tmp_path), 1, "cpu").record(), str(tmp_path / "error.txt"))
+    Path(trial.error_file).write_text(CRASH)
+    dropped: deque[dict[str, Any]] = deque()
+    scheduler = StudyScheduler(conductor, dropped)
+    for deaths in range(1, WORKER_DEATHS + 1):
+        controller = Controller({trial})
+        for trial.status in (Trial.ERROR, Trial.PENDING):
+            scheduler.on_trial_error(controller, trial)  # type: ignore[arg-type]
+        assert not controller._resetting_trials and len(dropped) == deaths
+    assert conductor.live == 1
 
 
 def test_only_the_latest_death_is_judged(conductor: Conductor, tmp_path: Path) -> None:
