@@ -30,7 +30,7 @@ from pipeline.data.augmentation.augment import augment
 from pipeline.data.batches import batches
 from pipeline.data.seeds import generator
 from pipeline.models.blocks import build
-from pipeline.models.shapes import layer_table
+from pipeline.models.layers import layer_table
 from pipeline.training.evaluation import LARGEST_BATCH
 from pipeline.training.hyperparameters import parse
 from pipeline.training.loss import cross_entropy

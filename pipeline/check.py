@@ -14,7 +14,7 @@ from pipeline.data.preparation.recipe import LARGEST_AUTO_SIZE, Recipe
 from pipeline.data.sources import open_source, to_fetch
 from pipeline.data.sources.downloads import Downloads
 from pipeline.errors import ConvoyError, MissingFile, Problems, WrongValue
-from pipeline.models.shapes import layer_table
+from pipeline.models.layers import layer_table
 from pipeline.params import Params, load
 from pipeline.search import feasibility, resources
 from pipeline.search import space as spaces

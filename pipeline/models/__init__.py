@@ -1,4 +1,4 @@
-"""Model families: each module of this package but shapes, memory and blocks is one, with `Hyperparameters` and `layers`."""
+"""Model families: each module of this package but layers, memory and blocks is one, with `Hyperparameters` and `layers`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from types import ModuleType
 from pipeline.config import did_you_mean
 from pipeline.errors import UnknownName
 
-NOT_FAMILIES = {"shapes", "memory", "blocks"}
+NOT_FAMILIES = {"layers", "memory", "blocks"}
 
 
 def families() -> list[str]:

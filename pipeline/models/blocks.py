@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import torch
 from torch import nn
 
-from pipeline.models.shapes import (
+from pipeline.models.layers import (
     Activation,
     BatchNorm,
     Conv,

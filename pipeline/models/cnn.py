@@ -8,7 +8,7 @@ from typing import Literal
 from pydantic import Field
 
 from pipeline.config import Section
-from pipeline.models.shapes import Activation, BatchNorm, Conv, Dense, Dropout, Flatten, GlobalAveragePool, Layer, Pool, Skip
+from pipeline.models.layers import Activation, BatchNorm, Conv, Dense, Dropout, Flatten, GlobalAveragePool, Layer, Pool, Skip
 
 
 class Hyperparameters(Section):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from pipeline.models.shapes import VALUE_BYTES, Layer, Shape, Skip, layer_table
+from pipeline.models.layers import VALUE_BYTES, Layer, Shape, Skip, layer_table
 
 
 def training_bytes(layers: Sequence[Layer], input_shape: Shape, batch_size: int, copies: int) -> int:

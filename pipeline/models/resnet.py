@@ -11,7 +11,7 @@ from typing import Literal
 from pydantic import Field
 
 from pipeline.config import Section
-from pipeline.models.shapes import Activation, BatchNorm, Conv, Dense, Dropout, GlobalAveragePool, Layer, Skip
+from pipeline.models.layers import Activation, BatchNorm, Conv, Dense, Dropout, GlobalAveragePool, Layer, Skip
 
 _EXPANSION = 4  # output of a bottleneck block over its width inside
 

@@ -9,8 +9,8 @@ import optuna
 
 from pipeline.data.preparation.recipe import Recipe
 from pipeline.errors import DoesNotFit, OverLimit
+from pipeline.models.layers import Shape, layer_table
 from pipeline.models.memory import training_bytes
-from pipeline.models.shapes import Shape, layer_table
 from pipeline.search.settings import Limits
 from pipeline.search.space import Space
 from pipeline.training.hyperparameters import Hyperparameters, TrainHyperparameters

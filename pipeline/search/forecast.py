@@ -10,7 +10,7 @@ import numpy as np
 
 from pipeline.data.preparation.recipe import Recipe
 from pipeline.errors import DoesNotFit, OverLimit
-from pipeline.models.shapes import layer_table
+from pipeline.models.layers import layer_table
 from pipeline.search.feasibility import cost, require
 from pipeline.search.settings import Limits
 from pipeline.search.space import Space

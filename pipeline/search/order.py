@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from pipeline.errors import DoesNotFit
-from pipeline.models.shapes import Shape, layer_table
+from pipeline.models.layers import Shape, layer_table
 from pipeline.search.settings import SearchParams
 from pipeline.search.space import Space
 from pipeline.training.hyperparameters import Value

@@ -17,7 +17,7 @@ from pipeline.data.preparation.recipe import Recipe
 from pipeline.data.preparation.standardize import Standardize
 from pipeline.data.seeds import generator
 from pipeline.models.blocks import build
-from pipeline.models.shapes import layer_table
+from pipeline.models.layers import layer_table
 from pipeline.training.averaging import WeightAverage
 from pipeline.training.checkpoint import Checkpoint
 from pipeline.training.evaluation import LARGEST_BATCH, evaluate

@@ -12,7 +12,7 @@ from pipeline import models
 from pipeline.config import Section, did_you_mean
 from pipeline.data.augmentation.strengths import Augmentation
 from pipeline.errors import ConvoyError, UnknownHyperparameter, WrongValue, raise_all
-from pipeline.models.shapes import Layer
+from pipeline.models.layers import Layer
 
 Value = bool | int | float | str
 FAMILY = "family"  # the name of the family among the hyperparameters of a trial

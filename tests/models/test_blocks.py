@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from pipeline.models.blocks import build
-from pipeline.models.shapes import Activation, Conv, Dense, Flatten, Layer, Pool, Skip
+from pipeline.models.layers import Activation, Conv, Dense, Flatten, Layer, Pool, Skip
 
 
 def _first(network: nn.Module) -> Any:

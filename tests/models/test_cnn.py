@@ -6,7 +6,7 @@ import pytest
 
 from pipeline.models.blocks import build
 from pipeline.models.cnn import Hyperparameters, layers
-from pipeline.models.shapes import Conv, Dropout, LayerRow, layer_table
+from pipeline.models.layers import Conv, Dropout, LayerRow, layer_table
 
 TEXTBOOK = Hyperparameters(num_conv_layers=2, filters=32, kernel_size=3, padding="valid", num_dense_layers=1, dense_units=128)
 

@@ -16,7 +16,7 @@ from pydantic.fields import FieldInfo
 from pipeline.errors import DoesNotFit, UnknownName
 from pipeline.models import families, family
 from pipeline.models.blocks import build
-from pipeline.models.shapes import Dense, layer_table
+from pipeline.models.layers import Dense, layer_table
 
 SHAPES = [(1, 8, 8), (3, 32, 32), (3, 224, 224)]
 SMALL: dict[str, Any] = {"filters": 4, "dense_units": 8}  # where a family has them
@@ -67,10 +67,10 @@ EVERY = [pytest.param(name, each, id=f"{name} {each}") for name in families() fo
 
 
 def test_the_modules_are_the_families() -> None:
-    assert {"cnn", "resnet"} <= set(families()) and not {"shapes", "blocks"} & set(families())
+    assert {"cnn", "resnet"} <= set(families()) and not {"layers", "blocks"} & set(families())
 
 
-@pytest.mark.parametrize("name", ["cmm", "shapes", "blocks", "../cnn"])
+@pytest.mark.parametrize("name", ["cmm", "layers", "blocks", "../cnn"])
 def test_an_unknown_family_is_refused_with_the_names(name: str) -> None:
     with pytest.raises(UnknownName, match="cnn"):
         family(name)
@@ -114,7 +114,7 @@ def test_every_number_has_a_default_and_limits_on_both_sides(name: str) -> None:
 def test_arithmetic_needs_no_torch(name: str) -> None:
     code = (
         "import sys; from pipeline.training import hyperparameters, metrics, settings; "
-        "from pipeline.models.shapes import layer_table; "
+        "from pipeline.models.layers import layer_table; "
         f"layer_table(hyperparameters.parse({name!r}, {{}}).layers(10), (1, 8, 8)); sys.exit('torch' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -11,8 +11,7 @@ import torch
 
 from pipeline.errors import DoesNotFit
 from pipeline.models.blocks import build
-from pipeline.models.memory import kept_bytes, training_bytes
-from pipeline.models.shapes import (
+from pipeline.models.layers import (
     Activation,
     BatchNorm,
     Conv,
@@ -26,6 +25,7 @@ from pipeline.models.shapes import (
     Skip,
     layer_table,
 )
+from pipeline.models.memory import kept_bytes, training_bytes
 from pipeline.search.space import Space, load
 from pipeline.training.loss import cross_entropy
 

@@ -7,8 +7,8 @@ import torch
 from torch import nn
 
 from pipeline.models.blocks import build
+from pipeline.models.layers import Activation, BatchNorm, Conv, LayerRow, Skip, layer_table
 from pipeline.models.resnet import Hyperparameters, layers
-from pipeline.models.shapes import Activation, BatchNorm, Conv, LayerRow, Skip, layer_table
 
 
 @pytest.mark.parametrize(("blocks", "parameters"), [(3, 272_474), (5, 466_906), (7, 661_338), (9, 855_770), (18, 1_730_714)])

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.models.shapes import layer_table
+from pipeline.models.layers import layer_table
 from pipeline.search.forecast import Pace, Work, chance_of_better, costs, draws, duration, pace
 from pipeline.search.settings import Limits
 from pipeline.training.hyperparameters import parse

@@ -8,7 +8,7 @@ import optuna
 import pytest
 
 from pipeline.errors import MESSAGE_LIMIT, BatchTooLarge, ConvoyError, ImageTooSmall, MissingFile, Problems
-from pipeline.models.shapes import LayerRow, layer_table
+from pipeline.models.layers import LayerRow, layer_table
 from pipeline.search.samplers import sampler
 from pipeline.search.space import Space, load
 from pipeline.training.hyperparameters import Value

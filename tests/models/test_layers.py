@@ -10,7 +10,7 @@ from torch import nn
 
 from pipeline.errors import DoesNotFit
 from pipeline.models.blocks import build
-from pipeline.models.shapes import (
+from pipeline.models.layers import (
     Activation,
     BatchNorm,
     Conv,
