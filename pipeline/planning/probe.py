@@ -14,7 +14,7 @@ from pipeline.data.preparation.packed import Packed
 from pipeline.data.preparation.recipe import Recipe
 from pipeline.errors import DoesNotFit, NothingFits, OverLimit
 from pipeline.search.feasibility import cost, require
-from pipeline.search.forecast import Pace, Work, draws, pace
+from pipeline.search.forecast import Pace, Work, pace
 from pipeline.search.resources import Resources
 from pipeline.search.settings import Limits
 from pipeline.search.space import Space
@@ -47,7 +47,7 @@ class Probe:
 
 def candidates(space: Space, recipe: Recipe, limits: Limits) -> list[Candidate]:
     """Configurations as the space is drawn at random, of those that would be launched; raises NothingFits when none would."""
-    known = list(_feasible(space, recipe, limits, draws(space, _DRAWN)))
+    known = list(_feasible(space, recipe, limits, space.draws(_DRAWN)))
     if not known:
         why, remedy = (
             f"none of {_DRAWN} networks fits the images",

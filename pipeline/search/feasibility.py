@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 
-import optuna
-
 from pipeline.data.preparation.recipe import Recipe
 from pipeline.errors import DoesNotFit, OverLimit
 from pipeline.models.layers import Shape, layer_table
@@ -55,15 +53,12 @@ def require(found: Cost, limits: Limits) -> None:
             raise OverLimit(name.replace("_", " "), why=why, remedy="raise the limit or narrow the search space")
 
 
-def infeasible(space: Space, recipe: Recipe, limits: Limits, seed: int = 0) -> tuple[int, str]:
+def infeasible(space: Space, recipe: Recipe, limits: Limits) -> tuple[int, str]:
     """Of SAMPLE random points, how many would never be launched, and the most frequent reason ("" when there is none)."""
     reasons: Counter[str] = Counter()
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
-    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=seed))
-    for _ in range(SAMPLE):
-        point = space.parse(space.suggest(study.ask()))
+    for point in space.draws(SAMPLE):
         try:
-            require(cost(point, recipe.shape, len(recipe.classes)), limits)
+            require(cost(space.parse(point), recipe.shape, len(recipe.classes)), limits)
         except DoesNotFit as misfit:
             reasons[f"{misfit.what} does not fit"] += 1
         except OverLimit as excess:

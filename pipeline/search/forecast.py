@@ -65,15 +65,6 @@ def pace(measured: Sequence[tuple[Work, float]]) -> Pace:
     return Pace(step, multiply_add)
 
 
-def draws(space: Space, count: int, seed: int = 0) -> list[dict[str, Value]]:
-    """So many configurations as the random sampler would try."""
-    import optuna
-
-    optuna.logging.set_verbosity(optuna.logging.WARNING)  # no line on every study created
-    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=seed))
-    return [space.suggest(study.ask()) for _ in range(count)]
-
-
 def costs(space: Space, recipe: Recipe, limits: Limits, points: Sequence[Mapping[str, Value]]) -> list[tuple[int, Work]]:
     """Planned epochs and the work of one, of each configuration that would be launched."""
     known = []

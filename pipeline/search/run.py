@@ -15,7 +15,7 @@ from pipeline.data.preparation.recipe import Recipe
 from pipeline.errors import Interrupted, NoTrialFinished, WrongValue
 from pipeline.search import feasibility, identity, order, ray_environment, reselection, resources, warm_start
 from pipeline.search.conductor import Conductor
-from pipeline.search.forecast import Work, costs, draws
+from pipeline.search.forecast import Work, costs
 from pipeline.search.interruption import EXIT_CODES, Asked, interruptible
 from pipeline.search.local_ray import LocalRay
 from pipeline.search.lock import study_lock
@@ -146,7 +146,7 @@ def _conduct(params: SearchParams, space: Space, recipe: Recipe, study: store.St
     def work(trial: TrialRecord) -> Work:
         return Work.of(space.parse(trial.hyperparameters), recipe)
 
-    progress = Progress(params.metric, Outlook(work, costs(space, recipe, params.limits, draws(space, _DRAWN))))
+    progress = Progress(params.metric, Outlook(work, costs(space, recipe, params.limits, space.draws(_DRAWN))))
 
     def fits(hyperparameters: Mapping[str, Value]) -> None:
         require_feasible(space, recipe, params.limits, hyperparameters)

@@ -77,6 +77,12 @@ class Space:
             ]
         return [{_EPOCHS: self._default(_EPOCHS)} | point for point in found]
 
+    def draws(self, count: int) -> list[dict[str, Value]]:
+        """So many configurations as the random sampler would try, the same ones each time."""
+        optuna.logging.set_verbosity(optuna.logging.WARNING)  # no line on every study created
+        study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
+        return [self.suggest(study.ask()) for _ in range(count)]
+
     def middle(self, group: str) -> dict[str, Value]:
         """The middle of each range whose name begins with `group`; of choices the first, and what is fixed as it is."""
         values: dict[str, Value] = {}

@@ -211,6 +211,13 @@ def test_the_first_points_of_our_spaces_name_all_that_is_searched_and_fit_the_sm
         assert trial.params == point
 
 
+def test_what_is_drawn_is_the_same_each_time_and_of_the_space() -> None:
+    space = load(SEARCH_SPACES / "families.yaml")
+    drawn = space.draws(20)
+    assert drawn == space.draws(20)
+    assert {space.family_of(point) for point in drawn} == set(space.families)
+
+
 def test_the_textbook_space_begins_with_the_textbook_network() -> None:
     space = load(SEARCH_SPACES / "textbook.yaml")
     layers = space.parse(suggested(space, space.first_points[0])).layers(num_classes=10)
