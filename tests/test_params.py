@@ -74,6 +74,20 @@ TABLE = [
     ("search: {money: 5.0}\n", "E203 search at params.yaml:1:1 — {'money': 5.0}: search.money needs search.price_an_hour"),
     ("search: {worker_hours: 0.0}\n", "E203 search.worker_hours at params.yaml:1:10 — 0.0: Input should be greater than 0"),
     (
+        "search: {objectives: [parameters], sampler: gp}\n",
+        "E203 search at params.yaml:1:1 — {'objectives': ['parameters'], 'sampler…: search.sampler gp knows the metric alone: "
+        "with search.objectives take tpe, nsga2 or random",
+    ),
+    (
+        "search: {objectives: [latency_ms], until: regret_bound}\n",
+        "E203 search at params.yaml:1:1 — {'objectives': ['latency_ms'], 'until':…: search.until regret_bound is about the",
+    ),
+    (
+        "search: {objectives: [parameters, parameters]}\n",
+        "E203 search at params.yaml:1:1 — {'objectives': ['parameters', 'paramete…: search.objectives names one twice",
+    ),
+    ("search: {objectives: [size]}\n", "E203 search.objectives.0 at params.yaml:1:23 — 'size': Input should be 'parameters',"),
+    (
         "search: {until: tuesday}\n",
         "E203 search.until at params.yaml:1:10 — 'tuesday': Input should be 'plateau' or 'regret_bound'",
     ),

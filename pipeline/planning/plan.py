@@ -66,7 +66,7 @@ def _used(params: SearchParams, space: Space, recipe: Recipe, state: Path) -> Us
     except KeyError:
         return Used()
     snapshot = study.snapshot()
-    return Tally(snapshot.direction, snapshot.trials).used(study.row.seconds_used)
+    return Tally(snapshot.direction, snapshot.trials, snapshot.objectives).used(study.row.seconds_used)
 
 
 def _expected(expected: Expectation | None, slots: int) -> list[str]:

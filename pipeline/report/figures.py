@@ -1,4 +1,4 @@
-"""Pictures as PNG bytes, made from values: search history, learning curves, confusion matrix. The same values, the same bytes."""
+"""Pictures as PNG bytes, made from values: search history, front, learning curves, confusion matrix. Same values, same bytes."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _DPI = 110
-_MOST_NUMBERED = 20  # classes; a larger confusion matrix is drawn without numbers
+_MOST_NUMBERED = 20  # classes, or trials of a front; of more the numbers are left out
 
 
 def search_history(
@@ -37,6 +37,27 @@ def search_history(
     axes.set(xlabel="trial", ylabel=metric, title="Search history")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.legend()
+    return _png(figure)
+
+
+def front(metric: str, panels: Mapping[str, Sequence[tuple[int, float, float, bool]]], chosen: int) -> bytes:
+    """One panel an objective: the metric of each completed trial over its cost, those on the front with their numbers.
+
+    panels: name of the objective → number, cost, value, on the front; chosen: the number of the trial that is refitted.
+    """
+    figure, first = _figure(7.0, 3.6 * len(panels), rows=len(panels))
+    for axes, (name, points) in zip(figure.axes, panels.items(), strict=True):
+        others = [(cost, value) for _, cost, value, on_front in points if not on_front]
+        best = [(cost, value) for _, cost, value, on_front in points if on_front]
+        picked = [(cost, value) for number, cost, value, _ in points if number == chosen]
+        axes.plot(*_columns(others), "o", markersize=4, color="0.6", label="beaten")
+        axes.plot(*_columns(best), "o", markersize=6, label="on the front")
+        axes.plot(*_columns(picked), "o", markersize=12, fillstyle="none", color="C3", label="chosen")
+        _write_numbers(axes, points)
+        axes.set(xlabel=name, ylabel=metric)
+        _scale_by_factors(axes)
+    first.set_title("What each trial reached, and what its network costs")
+    first.legend()
     return _png(figure)
 
 
@@ -80,8 +101,25 @@ def _write_counts(axes: Axes, confusion: npt.NDArray[np.int64], share: npt.NDArr
             axes.text(column, row, str(count), ha="center", va="center", color=color, fontsize=8)
 
 
-def _columns(points: Sequence[tuple[int, float]]) -> tuple[list[int], list[float]]:
-    return [number for number, _ in points], [value for _, value in points]
+def _scale_by_factors(axes: Axes) -> None:
+    """A logarithmic scale across, with plain numbers at 1, 2 and 5 of each power of ten."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
+
+    axes.set_xscale("log")
+    axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.10g}"))
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.grid(alpha=0.3)
+
+
+def _write_numbers(axes: Axes, points: Sequence[tuple[int, float, float, bool]]) -> None:
+    best = [point for point in points if point[3]]
+    for number, cost, value, _ in best if len(best) <= _MOST_NUMBERED else []:
+        axes.annotate(str(number), (cost, value), xytext=(4, -11), textcoords="offset points", fontsize=8)
+
+
+def _columns(points: Sequence[tuple[float, float]]) -> tuple[list[float], list[float]]:
+    return [across for across, _ in points], [up for _, up in points]
 
 
 def _figure(width: float, height: float, rows: int = 1) -> tuple[Figure, Axes]:

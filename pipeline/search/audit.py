@@ -16,9 +16,10 @@ TOP = 0.1  # share of all trials, by their value, of which none should be stoppe
 class Audit:
     """A study's stopping rule, judged by the trials that it could not stop.
 
-    `audited` trained their whole plan though the rule `would_stop` some; `top` of them are in the top tenth of the study,
-    `top_would_stop` of these the rule would have stopped. `stopped` trials really were, which left out `epochs_saved`, and
-    `seconds_saved` of training at each trial's own pace; the audit trained `epochs_spent` beyond where the rule would have ended.
+    `audited` trained their whole plan though the rule `would_stop` some; `top` of them are in the top tenth of the study, with
+    several objectives on its front, and `top_would_stop` of these the rule would have stopped. `stopped` trials really were,
+    which left out `epochs_saved`, and `seconds_saved` of training at each trial's own pace; the audit trained `epochs_spent`
+    beyond where the rule would have ended.
     """
 
     audited: int
@@ -61,8 +62,11 @@ def audit(snapshot: StudySnapshot) -> Audit:
     )
 
 
-def lines(found: Audit) -> list[str]:
-    """For a person, at the end of a search; nothing where nothing was or would have been stopped."""
+def lines(found: Audit, best: str = "in the top tenth") -> list[str]:
+    """For a person, at the end of a search; nothing where nothing was or would have been stopped.
+
+    best: what `top` of the audited trials are.
+    """
     said = []
     if found.stopped:
         planned = found.epochs_trained + found.epochs_saved
@@ -71,13 +75,19 @@ def lines(found: Audit) -> list[str]:
     if found.audited and (found.stopped or found.would_stop):
         said.append(
             f"audit: of {found.audited} trials never stopped, the rule would have ended {found.would_stop}; "
-            f"{found.top} of them were in the top tenth, and of these it would have ended {found.top_would_stop}"
+            f"{found.top} of them were {best}, and of these it would have ended {found.top_would_stop}"
         )
     return said
 
 
 def _top(snapshot: StudySnapshot) -> set[int]:
-    """The numbers of the completed trials in the top tenth of all that completed or were stopped, equal values together."""
+    """The numbers of the completed trials in the top tenth of all that completed or were stopped, equal values together.
+
+    With several objectives, of those on the front.
+    """
+    if snapshot.objectives:
+        front = snapshot.front()
+        return {trial.number for trial in snapshot.trials if trial.key in front}
     ended = [trial for trial in snapshot.trials if trial.state in ("completed", "pruned")]
     sign = 1.0 if snapshot.direction == "maximize" else -1.0
     completed = [(sign * trial.value, trial) for trial in ended if trial.value is not None]

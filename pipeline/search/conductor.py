@@ -35,6 +35,7 @@ class Conductor:
     """Drives one study until its budget is spent, it is asked to stop, or it cannot go on.
 
     fits(hyperparameters) raises DoesNotFit or OverLimit for a network not to be launched; ended(trial) is told of every end.
+    costs(hyperparameters) are those of the study's objectives that are known before a network is built.
     """
 
     def __init__(
@@ -45,15 +46,16 @@ class Conductor:
         fits: Callable[[Mapping[str, Value]], None],
         ended: Callable[[TrialRecord], None] = lambda trial: None,
         clock: Callable[[], float] = time.monotonic,
+        costs: Callable[[Mapping[str, Value]], Mapping[str, float]] = lambda hyperparameters: {},
     ) -> None:
-        self._study, self._params, self._ended = study, params, ended
+        self._study, self._params, self._ended, self._costs = study, params, ended, costs
         self._rule = stopping(params.stopping, params.rule())
         self.budget = Budget.of(params)
         self._wall_time = WallTime(study.row.seconds_used, clock, lambda used: study.update(seconds_used=used, finished=False))
         snapshot = study.snapshot()
         self._to_resume = [trial for trial in snapshot.trials if trial.state not in ENDED]
         self._roster = Roster(snapshot, params.repeats)
-        self._launching = Launching(self._roster.runs, fits)
+        self._launching = Launching(self._roster.runs, fits, params.limits.latency_ms)
         self._suggestions = Suggestions(study, space, params, self._roster.runs, self._launching.fits)
         self._failures = Failures()
         self._regret = Regret(self.budget.regret, space, params.seed, snapshot.direction)
@@ -103,9 +105,10 @@ class Conductor:
         """The next trial to train, committed to the study; None when there is none (see `exhausted`)."""
         self._wall_time.save_when_due()
         trial = self._resumed() or self._new()
-        if trial is not None:
-            self._roster.launched(trial)
-        return trial
+        if trial is None:
+            return None
+        self._roster.launched(trial)
+        return self._learned(trial.key, self._costs(trial.hyperparameters))
 
     def heard(self, message: Message) -> bool:
         """Take in a worker's message; True when its trial is not to go on."""
@@ -116,6 +119,8 @@ class Conductor:
         if message.note and message.note != self._roster[key].note:
             self._study.note(key, message.note)
             self._roster.noted(key, message.note)
+        if message.latency_ms is not None and self._too_slow(key, message.latency_ms):
+            return True
         known = len(self._roster[key].epochs)
         for metrics in (metrics for metrics in message.epochs if metrics.epoch > known):
             if (end := self._trained(key, metrics)) is not None:
@@ -174,6 +179,22 @@ class Conductor:
         if unfit == INFEASIBLE_IN_A_ROW or (self._suggestions.exhausted and not self._roster.runs.launched):
             self.failure = self._launching.nothing_fits(self._params.space, unfit)
         return None
+
+    def _learned(self, key: str, costs: Mapping[str, float]) -> TrialRecord:
+        """Commit what is known now of a trial's network; what was known before stays as it was."""
+        new = {name: cost for name, cost in costs.items() if name not in self._roster[key].costs}
+        self._study.learn(key, new)
+        return self._roster.learned(key, new)
+
+    def _too_slow(self, key: str, latency_ms: float) -> bool:
+        """Take in how long a trial's network takes for an image; whether that ended the trial."""
+        refusal = self._launching.too_slow(self._learned(key, {"latency_ms": latency_ms}))
+        if refusal is None:
+            return False
+        self._end(key, refusal)
+        if self._launching.too_slow_in_a_row == INFEASIBLE_IN_A_ROW:
+            self.failure = self._launching.nothing_fits(self._params.space, INFEASIBLE_IN_A_ROW)
+        return True
 
     def _trained(self, key: str, metrics: EpochMetrics) -> Outcome | None:
         """Commit an epoch with what the stopping rule says of it; the end of its trial if this was the last."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pipeline.data.preparation.recipe import Recipe
 from pipeline.errors import DoesNotFit, OverLimit
@@ -11,6 +12,7 @@ from pipeline.models.layers import Shape, layer_table
 from pipeline.models.memory import training_bytes
 from pipeline.search.settings import Limits
 from pipeline.search.space import Space
+from pipeline.study.records import StudySnapshot, TrialRecord
 from pipeline.training.hyperparameters import Hyperparameters, TrainHyperparameters
 
 MEGABYTE = 10**6
@@ -45,12 +47,30 @@ def cost(hyperparameters: Hyperparameters, shape: Shape, num_classes: int) -> Co
 
 
 def require(found: Cost, limits: Limits) -> None:
-    """Raises OverLimit naming the first limit that is exceeded."""
-    for name, limit in limits:
-        value = getattr(found, name)
+    """Raises OverLimit naming the first limit that is exceeded, of those known by arithmetic."""
+    for name, value in vars(found).items():
+        limit = getattr(limits, name)
         if limit is not None and value > limit:
             why = f"{value:,.0f}, but search.limits.{name} is {limit:,.0f}"
             raise OverLimit(name.replace("_", " "), why=why, remedy="raise the limit or narrow the search space")
+
+
+def within(snapshot: StudySnapshot, space: Space, recipe: Recipe, limits: Limits) -> StudySnapshot:
+    """The study without the completed trials whose networks are over the limits: it may have been searched under others.
+
+    Of a trial whose latency was not measured it is not known whether it keeps a limit on that, so it is left out too.
+    """
+
+    def kept(trial: TrialRecord) -> bool:
+        if limits.latency_ms is not None and trial.costs.get("latency_ms", math.inf) > limits.latency_ms:
+            return False
+        try:
+            require(cost(space.parse(trial.hyperparameters), recipe.shape, len(recipe.classes)), limits)
+        except OverLimit:
+            return False
+        return True
+
+    return replace(snapshot, trials=tuple(trial for trial in snapshot.trials if trial.state != "completed" or kept(trial)))
 
 
 def infeasible(space: Space, recipe: Recipe, limits: Limits) -> tuple[int, str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -20,6 +20,8 @@ def leaderboard(snapshot: StudySnapshot, selection: Selection | None = None) -> 
 
     `value` of a trial that was stopped is empty, `last_value` is where it stood. Repetitions, which were never run, are left out.
 
+    With several objectives each has its column, and `front` says of completed trials whether none beats them in all.
+
     The order is that of the search. With new seeds a candidate has `reselection_value`, between `…_low` and `…_high`, and says
     whether it is `chosen`, tied with the chosen one, or behind it.
     """
@@ -29,8 +31,8 @@ def leaderboard(snapshot: StudySnapshot, selection: Selection | None = None) -> 
         return (_ORDER[trial.state], sign * (trial.value or 0.0), trial.number)
 
     ended = sorted((trial for trial in snapshot.trials if trial.state in _ORDER), key=rank)
-    again = _again(selection)
-    return pd.DataFrame([_row(trial, snapshot.metric, again) for trial in ended])
+    again, front = _again(selection), snapshot.front()
+    return pd.DataFrame([_row(trial, snapshot, again, front) for trial in ended])
 
 
 def history(snapshot: StudySnapshot) -> pd.DataFrame:
@@ -46,6 +48,13 @@ def points(snapshot: StudySnapshot) -> tuple[list[tuple[int, float]], list[tuple
     completed = [(trial.number, trial.value) for trial in snapshot.trials if trial.value is not None]
     stopped = [(trial.number, _last(trial, snapshot.metric)) for trial in snapshot.trials if trial.state == "pruned"]
     return completed, [(number, value) for number, value in stopped if value is not None]
+
+
+def by_cost(snapshot: StudySnapshot, objective: str) -> list[tuple[int, float, float, bool]]:
+    """Number, cost, value, and whether it is on the front, of each completed trial."""
+    front = snapshot.front()
+    completed = [(trial, trial.value) for trial in snapshot.trials if trial.value is not None]
+    return [(trial.number, trial.costs[objective], value, trial.key in front) for trial, value in completed]
 
 
 def curves(snapshot: StudySnapshot) -> pd.DataFrame:
@@ -75,13 +84,16 @@ def _again(selection: Selection | None) -> dict[int, dict[str, Any]]:
     }
 
 
-def _row(trial: TrialRecord, metric: str, again: Mapping[int, Mapping[str, Any]]) -> dict[str, Any]:
+def _row(
+    trial: TrialRecord, snapshot: StudySnapshot, again: Mapping[int, Mapping[str, Any]], front: Collection[str]
+) -> dict[str, Any]:
     return {
         "number": trial.number,
         "trial_key": trial.key,
         "state": trial.state,
         "value": trial.value,
-        "last_value": _last(trial, metric),
+        "last_value": _last(trial, snapshot.metric),
+        **_objectives(trial, snapshot.objectives, front),
         **({name: again.get(trial.number, {}).get(name) for name in _AGAIN} if again else {}),
         "epochs": len(trial.epochs),
         "seconds": round(sum(metrics.seconds for metrics in trial.epochs), 3),
@@ -89,6 +101,14 @@ def _row(trial: TrialRecord, metric: str, again: Mapping[int, Mapping[str, Any]]
         "note": trial.note,
         "reason": trial.reason.strip().splitlines()[-1] if trial.reason.strip() else "",
     }
+
+
+def _objectives(trial: TrialRecord, objectives: Sequence[str], front: Collection[str]) -> dict[str, Any]:
+    """The columns of several objectives; none without them."""
+    if not objectives:
+        return {}
+    costs = {name: trial.costs.get(name) for name in objectives}
+    return {**costs, "front": trial.key in front if trial.state == "completed" else None}
 
 
 def _last(trial: TrialRecord, metric: str) -> float | None:

@@ -19,7 +19,7 @@ class Assignment:
     """One trial to train: `folder` holds its checkpoint and the ledger of all epochs begun.
 
     Of a rerun, what the trained network says of each image is wanted too; with a `fold`, this one of train + val is held out and
-    takes the place of val.
+    takes the place of val. With `measures_latency` the first message says how long the network takes for one image.
     """
 
     trial_key: str
@@ -32,6 +32,7 @@ class Assignment:
     rerun: bool = False
     fold: int | None = None
     images_at_a_time: int | None = None  # at most, of a batch; None: whole batches; 0: not even the fewest that are tried
+    measures_latency: bool = False
 
     def record(self) -> dict[str, Any]:
         """As a configuration of Ray Tune."""
@@ -74,6 +75,7 @@ class Message:
     reason: str = ""  # for a person; for `failed` its last line is the exception
     outcomes: bytes = b""  # of a rerun that is trained to its end: outcomes.Outcomes of the images it is scored on
     note: str = ""  # what is to be known of the training beside its metrics
+    latency_ms: float | None = None  # where it was wanted, said once and before any epoch
 
 
 def checkpoint_path(folder: Path, trial_key: str) -> Path:

@@ -21,12 +21,17 @@ class Progress:
         """Tell of a trial's end."""
         self._outlook.ended(conductor, trial)
         tally, best = conductor.progress(), conductor.progress().best
-        result = f"{self._metric} {trial.value:.4f}" if trial.value is not None else _last_line(trial.reason)
+        result = self._result(trial) if trial.value is not None else _last_line(trial.reason)
         record = f"best {best.value:.4f} (trial {best.number})" if best and best.value is not None else "no best yet"
         total = f"/{conductor.budget.trials}" if conductor.budget.trials else ""
         done = f"{tally.done}{total}"
-        parts = [f"trial {trial.number:3d}", f"{trial.state:10s}", result, record, done, *self._ahead(conductor)]
+        front = [f"front of {len(tally.front)}"] if tally.front else []
+        parts = [f"trial {trial.number:3d}", f"{trial.state:10s}", result, record, *front, done, *self._ahead(conductor)]
         self._show("  ".join(parts))
+
+    def _result(self, trial: TrialRecord) -> str:
+        costs = [f"{name} {cost:,.0f}" if cost >= 100 else f"{name} {cost:.3g}" for name, cost in trial.costs.items()]
+        return "  ".join([f"{self._metric} {trial.value:.4f}", *costs])
 
     def _ahead(self, conductor: Conductor) -> list[str]:
         left, chance = self._outlook.seconds_left(conductor), self._outlook.chance(conductor)

@@ -18,11 +18,11 @@ class Roster:
 
     def __init__(self, snapshot: StudySnapshot, repeats: int) -> None:
         self.direction = snapshot.direction
-        self._metric = snapshot.metric
+        self._metric, self._objectives = snapshot.metric, snapshot.objectives
         self._trials = {trial.key: trial for trial in snapshot.trials}
         self._curves = {trial.key: self._curve(trial) for trial in snapshot.trials}
         self._live: set[str] = set()
-        self.tally = Tally(snapshot.direction, snapshot.trials)
+        self.tally = Tally(snapshot.direction, snapshot.trials, snapshot.objectives)
         self.runs = Runs(repeats, snapshot.trials)
 
     def __getitem__(self, key: str) -> TrialRecord:
@@ -57,6 +57,12 @@ class Roster:
         """Something is to be known of a trial's training."""
         self._trials[key] = replace(self._trials[key], note=note)
 
+    def learned(self, key: str, costs: Mapping[str, float]) -> TrialRecord:
+        """More is known of what a trial's network costs; the trial with it."""
+        trial = self._trials[key]
+        self._trials[key] = trial = replace(trial, costs={**trial.costs, **costs})
+        return trial
+
     def trained(self, key: str, metrics: EpochMetrics) -> TrialRecord:
         """A trial has trained an epoch more; the trial with it."""
         trial = self._trials[key]
@@ -78,4 +84,6 @@ class Roster:
         self._live.clear()
 
     def _curve(self, trial: TrialRecord) -> Curve:
-        return Curve(trial.planned_epochs, tuple(measured(metrics, self._metric) for metrics in trial.epochs))
+        values = tuple(measured(metrics, self._metric) for metrics in trial.epochs)
+        costs = tuple(trial.costs[name] for name in self._objectives) if values else ()  # known before the first epoch ends
+        return Curve(trial.planned_epochs, values, costs)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -63,6 +63,7 @@ def new_study(params: SearchParams, space: Space, recipe: Recipe, facts: Mapping
         "metric": identity.digest(fixed["metric"]),
         "seed": identity.digest(fixed["seed"]),
         "code": identity.code_digest(Path(pipeline.__file__).parent, *space.families),
+        **({"objectives": ",".join(params.costs)} if params.costs else {}),
     }
     return StudyRow(identity.study_id(digests), time.time(), params.metric, digests, dict(facts), 0.0, False)
 
@@ -104,18 +105,23 @@ def search(params: SearchParams, space: Space, recipe: Recipe, setting: Setting)
             _announce(study, before, row)
             space = _warmed(space, url, study.row, params.warm_start)
             conductor = _conduct(params, space, recipe, study)
-            phases = _phases(conductor, params, folds, study, Reruns(url, row.study_id), setting)
+
+            def planned() -> list[Rerun]:
+                within = feasibility.within(study.snapshot(), space, recipe, params.limits)
+                return reselection.plan(within, params.reselect, params.seed, folds)
+
+            phases = _phases(conductor, params, planned, study, Reruns(url, row.study_id), setting)
             asked.tell(phases.stop)
             follower = follow(store.reader(url, row.study_id), setting.tracking_uri, params.experiment)
             try:
                 if not phases.exhausted():
-                    _train(phases, space, data, folder, ray)
+                    _train(phases, params, space, data, folder, ray)
             finally:
                 ray.stop()  # while MLflow gets the rest
                 phases.close()
                 _say_what_is_left(follower.stop())
             snapshot = study.snapshot()
-            _delete_checkpoints(folder, snapshot, reselection.plan(snapshot, params.reselect, params.seed, folds))
+            _delete_checkpoints(folder, snapshot, planned())
     _raise_what_ended_it(phases)
     print(f"the search ended after {conductor.spent}")
     if snapshot.best() is None:
@@ -151,17 +157,26 @@ def _conduct(params: SearchParams, space: Space, recipe: Recipe, study: store.St
     def fits(hyperparameters: Mapping[str, Value]) -> None:
         require_feasible(space, recipe, params.limits, hyperparameters)
 
+    def known_costs(hyperparameters: Mapping[str, Value]) -> dict[str, float]:
+        found = feasibility.cost(space.parse(hyperparameters), recipe.shape, len(recipe.classes))
+        return {name: float(getattr(found, name)) for name in params.costs if name != "latency_ms"}
+
     def ended(trial: TrialRecord) -> None:
         progress.ended(conductor, trial)
 
     if order.all_are_tried(space, params):
         space = order.longest_first(space, recipe.shape, len(recipe.classes))
-    conductor = Conductor(study, space, params, fits, ended)
+    conductor = Conductor(study, space, params, fits, ended, costs=known_costs)
     return conductor
 
 
 def _phases(
-    conductor: Conductor, params: SearchParams, folds: int, study: store.Study, reruns: Reruns, setting: Setting
+    conductor: Conductor,
+    params: SearchParams,
+    planned: Callable[[], list[Rerun]],
+    study: store.Study,
+    reruns: Reruns,
+    setting: Setting,
 ) -> Phases:
     """The search, then the reselection that these parameters mean."""
     reruns.put_aside()  # what a killed driver left running
@@ -169,11 +184,9 @@ def _phases(
         reruns.drop_others(())
 
     def reselect() -> Reselection:
-        snapshot = study.snapshot()
-        planned = reselection.plan(snapshot, params.reselect, params.seed, folds)
-        phase = Reselection(reruns, planned, params.metric, lambda rerun: print(rerun_line(rerun, params)))
+        phase = Reselection(reruns, planned(), params.metric, lambda rerun: print(rerun_line(rerun, params)))
         if phase.left:
-            print(reselection_line(phase.left, snapshot.trials))
+            print(reselection_line(phase.left, study.snapshot().trials))
         return phase
 
     return Phases(conductor, lambda: _facts(setting, conductor), reselect if params.reselect.wanted else None)
@@ -187,7 +200,7 @@ def _ray(params: SearchParams, data: TrialData) -> LocalRay:
     return LocalRay(share, gpus, data.nbytes)
 
 
-def _train(phases: Phases, space: Space, data: TrialData, folder: Path, ray: LocalRay) -> None:
+def _train(phases: Phases, params: SearchParams, space: Space, data: TrialData, folder: Path, ray: LocalRay) -> None:
     share = ray.resources
 
     def assign(trial: TrialRecord) -> Assignment:
@@ -203,6 +216,7 @@ def _train(phases: Phases, space: Space, data: TrialData, folder: Path, ray: Loc
             device,
             rerun=rerun is not None,
             fold=rerun.fold if rerun else None,
+            measures_latency=params.measures_latency and rerun is None and "latency_ms" not in trial.costs,
         )
 
     from pipeline.search.tuner import train_all  # takes seconds, during which Ray starts

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, Self, get_args
 
 from pydantic import AfterValidator, Field, model_validator
 
@@ -16,6 +16,9 @@ from pipeline.search.stopping.asha import Asha
 from pipeline.search.stopping.median import Median
 from pipeline.search.stopping.patience import Patience
 
+Objective = Literal["parameters", "multiply_adds", "latency_ms"]  # of one image, forwards
+_OBJECTIVES: tuple[Objective, ...] = get_args(Objective)
+_ONE_OBJECTIVE = ("gp",)  # samplers that know the metric alone
 Metric = Literal["val_accuracy", "val_loss", "val_precision_macro", "val_recall_macro", "val_f1_macro"]
 
 
@@ -34,6 +37,7 @@ class Limits(Section):
     parameters: int | None = Field(default=None, ge=1)
     multiply_adds: int | None = Field(default=None, ge=1)  # of one image, forwards
     memory_megabytes: float | None = Field(default=None, gt=0)  # at the peak of a training step, estimated
+    latency_ms: float | None = Field(default=None, gt=0)  # of one image, measured on the worker before the first epoch
 
 
 class Reselect(Section):
@@ -54,6 +58,7 @@ class SearchParams(Section):
 
     space: str = "search_spaces/cnn.yaml"
     metric: Metric = "val_accuracy"
+    objectives: list[Objective] = Field(default_factory=list)  # less of each is wanted too
     seed: int = Field(default=0, ge=0, lt=2**31)
     trials: int | None = Field(default=20, ge=1)
     time_limit_minutes: float | None = Field(default=None, gt=0)
@@ -81,6 +86,16 @@ class SearchParams(Section):
     tracking_uri: str | None = None  # default: MLFLOW_TRACKING_URI, else mlflow.db of the main repository
     experiment: str = Field(default="convoy", min_length=1)
 
+    @property
+    def costs(self) -> tuple[Objective, ...]:
+        """The objectives beside the metric, in an order that does not depend on how they were listed."""
+        return tuple(name for name in _OBJECTIVES if name in self.objectives)
+
+    @property
+    def measures_latency(self) -> bool:
+        """Whether every trial says how long its network takes."""
+        return "latency_ms" in self.objectives or self.limits.latency_ms is not None
+
     def sampling(self) -> Sampling | None:
         """The options of the sampler; None where there are none."""
         return getattr(self, self.sampler, None)
@@ -96,4 +111,16 @@ class SearchParams(Section):
             raise ValueError("give search.trials, time_limit_minutes, worker_hours, money or until: a search needs an end")
         if self.money is not None and self.price_an_hour is None:
             raise ValueError("search.money needs search.price_an_hour, the price of all workers together")
+        return self
+
+    @model_validator(mode="after")
+    def _knows_its_objectives(self) -> Self:
+        if len(set(self.objectives)) < len(self.objectives):
+            raise ValueError("search.objectives names one twice")
+        if self.objectives and self.sampler in _ONE_OBJECTIVE:
+            raise ValueError(
+                f"search.sampler {self.sampler} knows the metric alone: with search.objectives take tpe, nsga2 or random"
+            )
+        if self.objectives and self.until == "regret_bound":
+            raise ValueError("search.until regret_bound is about the metric alone: with search.objectives take plateau or null")
         return self

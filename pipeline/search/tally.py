@@ -4,23 +4,24 @@ from __future__ import annotations
 
 import bisect
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from pipeline.search.budget import Used
-from pipeline.study.records import ENDED, UNCOUNTED, TrialRecord, best
+from pipeline.study.records import ENDED, UNCOUNTED, TrialRecord, best, front
 from pipeline.training.metrics import EpochMetrics
 
 
 class Tally:
     """Sums over the trials of a study, told of each that is asked for, each epoch trained and each end."""
 
-    def __init__(self, direction: str, trials: Iterable[TrialRecord] = ()) -> None:
-        """`trials`: those that the study holds already."""
-        self._direction = direction
+    def __init__(self, direction: str, trials: Iterable[TrialRecord] = (), objectives: Sequence[str] = ()) -> None:
+        """`trials`: those that the study holds already; `objectives`: of which less is wanted, beside the metric."""
+        self._direction, self._objectives = direction, objectives
         self._asked, self._worker_seconds = 0, 0.0
         self._ends: list[int] = []  # numbers of the trials that count and have ended, sorted
         self.best: TrialRecord | None = None  # as records.best says
         self.records = 0  # trials that were the best when they ended
+        self.front: list[TrialRecord] = []  # with several objectives, the completed trials that none beats
         for trial in trials:
             self.asked()
             self.trained(trial.epochs)
@@ -34,7 +35,8 @@ class Tally:
 
     def used(self, seconds: float, regret: float = math.inf) -> Used:
         """With the wall time and the regret bound, which only the caller knows."""
-        up_to_best = 0 if self.best is None else bisect.bisect_right(self._ends, self.best.number)
+        best = self.front or ([] if self.best is None else [self.best])
+        up_to_best = bisect.bisect_right(self._ends, max((trial.number for trial in best), default=-1))
         return Used(self._asked, seconds, self._worker_seconds, since_best=len(self._ends) - up_to_best, regret=regret)
 
     def asked(self) -> None:
@@ -53,3 +55,5 @@ class Tally:
         bisect.insort(self._ends, trial.number)
         before, self.best = self.best, best([trial] if self.best is None else [self.best, trial], self._direction)
         self.records += self.best is not before
+        if self._objectives and trial.state == "completed":
+            self.front = front([*self.front, trial], self._direction, self._objectives)

@@ -14,6 +14,7 @@ from pipeline import artifacts
 from pipeline.data.preparation.packed import Packed
 from pipeline.errors import DigestMismatch, DiskFull, MissingFile
 from pipeline.outcomes import Outcomes
+from pipeline.search.latency import latency_ms
 from pipeline.search.messages import Assignment, Message, TrialData, checkpoint_path
 from pipeline.training.evaluation import LARGEST_BATCH, evaluate
 from pipeline.training.fit import Diverged, Training
@@ -26,7 +27,7 @@ LEDGER = "ledger.jsonl"  # every epoch a worker began: what was really done, ind
 
 
 def run_trial(assignment: Assignment, data: TrialData) -> Iterator[Message]:
-    """Train what is left of the trial; one message an epoch, after its checkpoint is on disk.
+    """Train what is left of the trial; one message an epoch, after its checkpoint is on disk, and before them one on latency.
 
     After a resume the first message repeats the epochs that the checkpoint already holds, since the driver may have
     missed the last of them. Whatever goes wrong in the trial itself is the last message, not an exception.
@@ -58,6 +59,8 @@ def _attempt(assignment: Assignment, data: TrialData, images_at_a_time: int | No
     path = checkpoint_path(folder, key)
     data = data if assignment.fold is None else data.holding_out(assignment.fold)
     training = _training(assignment, data, _saved(path), images_at_a_time)
+    if assignment.measures_latency:
+        yield Message(assignment.trial_key, latency_ms=_latency_ms(training, data.val))
     if training.history:
         yield _message(assignment, training, data, list(training.history))
     remaining = training.fit(data.train, data.val)
@@ -72,6 +75,11 @@ def _message(assignment: Assignment, training: Training, data: TrialData, epochs
     ended = len(training.history) == training.hyperparameters.train.epochs
     outcomes = _outcomes(training, data.val).to_bytes() if assignment.rerun and ended else b""
     return Message(assignment.trial_key, epochs, outcomes=outcomes, note=training.note)
+
+
+def _latency_ms(training: Training, val: Packed) -> float:
+    """Of the network that is measured and handed out."""
+    return latency_ms(training.kept, training.standardize, tensors(val, torch.device("cpu"))[0])
 
 
 def _outcomes(training: Training, val: Packed) -> Outcomes:

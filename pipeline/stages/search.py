@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -12,7 +13,7 @@ from ruamel.yaml import YAML
 
 from pipeline import artifacts, layout
 from pipeline.data.preparation.recipe import Recipe
-from pipeline.errors import raise_all
+from pipeline.errors import NoTrialFinished, raise_all
 from pipeline.outcomes import Outcomes
 from pipeline.report import figures, scores
 from pipeline.search import audit, feasibility, leaderboard
@@ -33,12 +34,20 @@ def run(params: SearchParams, *, state: Path, tracking_uri: str, commit: str) ->
     setting = Setting(state, layout.PROCESSED, tracking_uri, _facts(params, recipe, commit))
     snapshot = search(params, space, recipe, setting)
     selection = _select(snapshot, params, space, recipe, setting)
-    _write(layout.SEARCH, snapshot, selection, space)
-    print("\n".join([*audit.lines(audit.audit(snapshot)), *scores.lines(selection.record())]))
+    _write(layout.SEARCH, snapshot, selection, space, recipe)
+    judged = audit.lines(audit.audit(snapshot), "on the front" if snapshot.objectives else "in the top tenth")
+    print("\n".join([*judged, *_front_line(snapshot), *scores.lines(selection.record())]))
 
 
 def _select(snapshot: StudySnapshot, params: SearchParams, space: Space, recipe: Recipe, setting: Setting) -> Selection:
-    """The choice, from what the study holds."""
+    """The choice, from what the study holds; raises NoTrialFinished when nothing of it is within the limits."""
+    within = feasibility.within(snapshot, space, recipe, params.limits)
+    if within.best() is None:
+        why, remedy = (
+            "no finished trial is within search.limits",
+            "raise the limit, or the budget: what is over it is not trained",
+        )
+        raise NoTrialFinished("the search", why=why, remedy=remedy)
     stored = Reruns(setting.database, snapshot.study_id).outcomes()
     outcomes = {key: Outcomes.from_bytes(content) for key, content in stored.items()}
     classes = len(recipe.classes)
@@ -47,14 +56,15 @@ def _select(snapshot: StudySnapshot, params: SearchParams, space: Space, recipe:
         return feasibility.cost(space.parse(trial.hyperparameters), recipe.shape, classes).parameters
 
     folds = fold_count(params, recipe, setting.data)
-    return select(snapshot, params.reselect, outcomes, classes, parameters, params.seed, folds)
+    return select(within, params.reselect, outcomes, classes, parameters, params.seed, folds)
 
 
 def _facts(params: SearchParams, recipe: Recipe, commit: str) -> dict[str, str]:
     """What the note of the study says in MLflow."""
     images = ", ".join(f"{recipe.counts[split]} {split}" for split in ("train", "val"))
+    wanted = " and ".join([params.metric, *(f"low {name}" for name in params.costs)])
     return {
-        "searched": f"{params.space} for {params.metric}, {params.sampler} and {params.stopping}, seed {params.seed}",
+        "searched": f"{params.space} for {wanted}, {params.sampler} and {params.stopping}, seed {params.seed}",
         "data": f"{recipe.source}: {images}, {len(recipe.classes)} classes, {'×'.join(map(str, recipe.shape))}",
         "budget": str(Budget.of(params)),
         "commit": commit.rstrip("+"),
@@ -62,7 +72,15 @@ def _facts(params: SearchParams, recipe: Recipe, commit: str) -> dict[str, str]:
     }
 
 
-def _write(folder: Path, snapshot: StudySnapshot, selection: Selection, space: Space) -> None:
+def _front_line(snapshot: StudySnapshot) -> list[str]:
+    """How many trials are left to choose from; nothing in a search for the metric alone."""
+    finished = sum(trial.state == "completed" for trial in snapshot.trials)
+    front = f"front: {len(snapshot.front())} of {finished} finished trials"
+    wanted = ", ".join((snapshot.metric, *snapshot.objectives))
+    return [f"{front} are beaten by none in {wanted} (results/search/front.png)"] if snapshot.objectives else []
+
+
+def _write(folder: Path, snapshot: StudySnapshot, selection: Selection, space: Space, recipe: Recipe) -> None:
     tables: Mapping[str, pd.DataFrame] = {
         "leaderboard.csv": leaderboard.leaderboard(snapshot, selection),
         "history.csv": leaderboard.history(snapshot),
@@ -74,6 +92,20 @@ def _write(folder: Path, snapshot: StudySnapshot, selection: Selection, space: S
     artifacts.write_json(folder / "summary.json", _summary(snapshot, selection))
     picture = figures.search_history(*leaderboard.points(snapshot), snapshot.metric, snapshot.direction)
     artifacts.write_bytes(folder / "history.png", picture)
+    shown = snapshot if snapshot.objectives else _with_parameters(snapshot, space, recipe)
+    panels = {name: leaderboard.by_cost(shown, name) for name in shown.objectives}
+    artifacts.write_bytes(folder / "front.png", figures.front(snapshot.metric, panels, selection.chosen.number))
+
+
+def _with_parameters(snapshot: StudySnapshot, space: Space, recipe: Recipe) -> StudySnapshot:
+    """As if few parameters were wanted too, for the picture of a search that did not: they are known by arithmetic."""
+
+    def known(trial: TrialRecord) -> TrialRecord:
+        found = feasibility.cost(space.parse(trial.hyperparameters), recipe.shape, len(recipe.classes))
+        return replace(trial, costs={"parameters": float(found.parameters)})
+
+    completed = tuple(known(trial) for trial in snapshot.trials if trial.state == "completed")
+    return replace(snapshot, trials=completed, identity={"objectives": "parameters"})
 
 
 def _best(snapshot: StudySnapshot, selection: Selection, space: Space) -> dict[str, object]:
@@ -100,6 +132,10 @@ def _summary(snapshot: StudySnapshot, selection: Selection) -> dict[str, object]
         "ended_by": snapshot.facts.get(ENDED_BY, ""),
         "stopping": audit.audit(snapshot).record(),
     }
+    if snapshot.objectives:
+        front = snapshot.front()
+        numbers = [trial.number for trial in snapshot.trials if trial.key in front]
+        found["front"] = {"objectives": [snapshot.metric, *snapshot.objectives], "trials": numbers, "picture": "front.png"}
     if (reselected := selection.reselected) is not None:
         chosen = reselected.ranking.candidates[0]
         found["reselection"] = {"value": chosen.value, "low": chosen.low, "high": chosen.high}

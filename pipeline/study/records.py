@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Literal, get_args
 
+from pipeline.study import fronts
 from pipeline.training.hyperparameters import Value
 from pipeline.training.metrics import EpochMetrics, direction
 
@@ -38,6 +39,7 @@ class TrialRecord:
     note: str = ""  # what is to be known of its training
     audited: bool = False  # never stopped early, whatever the rule says
     stops: tuple[bool, ...] = ()  # what the stopping rule said after each epoch
+    costs: dict[str, float] = field(default_factory=dict)  # what is known of its network, by the names of objectives
 
     @property
     def planned_epochs(self) -> int:
@@ -82,6 +84,11 @@ class StudySnapshot:
     reruns: tuple[Rerun, ...] = ()
 
     @property
+    def objectives(self) -> tuple[str, ...]:
+        """The costs of which less is wanted, beside the metric; none in a search for the metric alone."""
+        return objectives(self.identity)
+
+    @property
     def direction(self) -> str:
         """What is wanted of the metric: "maximize" or "minimize"."""
         return direction(self.metric)
@@ -89,6 +96,20 @@ class StudySnapshot:
     def best(self) -> TrialRecord | None:
         """The completed trial with the best value; the earliest of equals; None before any completed."""
         return best(self.trials, self.direction)
+
+    def front(self) -> frozenset[str]:
+        """With several objectives, the keys of the completed trials that none beats: as good in all and better in one."""
+        if not self.objectives:
+            return frozenset()
+        completed = [trial for trial in self.trials if trial.state == "completed"]
+        return frozenset(trial.key for trial in front(completed, self.direction, self.objectives))
+
+
+def front(completed: Sequence[TrialRecord], direction: str, objectives: Sequence[str]) -> list[TrialRecord]:
+    """Those of some completed trials that no other beats: as good by value and by every cost, and better by one."""
+    sign = 1.0 if direction == "minimize" else -1.0
+    losses = [(sign * (trial.value or 0.0), *(trial.costs[name] for name in objectives)) for trial in completed]
+    return [trial for trial, rank in zip(completed, fronts.ranks(losses), strict=True) if rank == 0]
 
 
 def best(trials: Iterable[TrialRecord], direction: str) -> TrialRecord | None:
@@ -109,3 +130,13 @@ class StudyRow:
     facts: dict[str, str]
     seconds_used: float
     finished: bool
+
+    @property
+    def objectives(self) -> tuple[str, ...]:
+        """As of the snapshot."""
+        return objectives(self.identity)
+
+
+def objectives(identity: Mapping[str, str]) -> tuple[str, ...]:
+    """The names in an identity, where they stand as they are, short as they are, and only if there are any."""
+    return tuple(filter(None, identity.get("objectives", "").split(",")))

@@ -11,8 +11,8 @@ import math
 import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from functools import cache
-from typing import Any
+from functools import cache, cached_property
+from typing import Any, Literal
 
 import optuna
 import sqlalchemy as sa
@@ -25,6 +25,7 @@ from pipeline.training.hyperparameters import Value
 from pipeline.training.metrics import EpochMetrics, direction
 
 _PLAN = "convoy"  # user attribute of an Optuna trial: key, seed, hyperparameters, start; written before it trains
+_COSTS = "costs"  # user attribute: what is known of its network, by the names of objectives
 _NOTE = "note"  # user attribute: what is to be known of its training
 _OUTCOME = "outcome"  # user attribute: state, reason, value, end; written before Optuna is told
 _GIVEN = "fixed_params"  # system attribute in which Optuna keeps what a trial was told to try
@@ -69,8 +70,9 @@ def create(url: str, row: StudyRow) -> tuple[Study, StudyRow | None]:
     rows = tables.study_rows(engine)
     known = any(other.study_id == row.study_id for other in rows)
     if not known:
-        way = direction(row.metric)
-        optuna.create_study(storage=_storage(url), study_name=row.study_id, direction=way, load_if_exists=True)
+        less: Literal["minimize"] = "minimize"
+        ways = [direction(row.metric), *(less for _ in row.objectives)]
+        optuna.create_study(storage=_storage(url), study_name=row.study_id, directions=ways, load_if_exists=True)
         with engine.begin() as connection:
             connection.execute(sa.insert(tables.studies).values(**vars(row)))
     study = Study(url, row.study_id)
@@ -135,6 +137,11 @@ class Study:
         """Commit one epoch of a running trial with the stopping rule's decision on it."""
         tables.insert_epoch(self._engine, self.study_id, key, metrics, time.time(), stop)
 
+    def learn(self, key: str, costs: Mapping[str, float]) -> None:
+        """Commit what is known of a trial's network, beside what was known before; of a study's objectives all before it ends."""
+        if costs:
+            self._storage.set_trial_user_attr(self._trial_id(key), _COSTS, {**self._costs(key), **costs})
+
     def note(self, key: str, text: str) -> None:
         """Commit what is to be known of a trial's training."""
         self._storage.set_trial_user_attr(self._trial_id(key), _NOTE, text)
@@ -147,6 +154,8 @@ class Study:
         """
         told = {"state": outcome.state, "reason": outcome.reason, "value": outcome.value, "ended_at": time.time()}
         ranked = {"told": self._told(outcome.earlier)} if outcome.earlier else {"share": share, "last": last}
+        if outcome.earlier:
+            self.learn(key, self._costs(outcome.earlier))
         self._commit(key, {**told, **ranked})
 
     def interrupt(self, key: str) -> None:
@@ -184,6 +193,10 @@ class Study:
             reruns=reruns.records(self._engine, self.study_id, curves),
         )
 
+    @cached_property
+    def _objectives(self) -> tuple[str, ...]:
+        return self.row.objectives
+
     def _trials(self) -> list[FrozenTrial]:
         return self._optuna.get_trials(deepcopy=False)
 
@@ -205,6 +218,10 @@ class Study:
         told: dict[str, Any] = self._storage.get_trial(self._trial_id(key)).user_attrs.get(_OUTCOME, {"state": "failed"})
         return told
 
+    def _costs(self, key: str) -> dict[str, float]:
+        known: dict[str, float] = self._storage.get_trial(self._trial_id(key)).user_attrs.get(_COSTS, {})
+        return known
+
     def _commit(self, key: str, outcome: Mapping[str, Any]) -> None:
         trial_id = self._trial_id(key)
         self._storage.set_trial_user_attr(trial_id, _OUTCOME, dict(outcome))
@@ -217,7 +234,8 @@ class Study:
         outcome = outcome.get("told", outcome)
         state: State = outcome["state"]
         if state == "completed":
-            self._optuna.tell(trial.number, outcome["value"])
+            costs = trial.user_attrs.get(_COSTS, {})
+            self._optuna.tell(trial.number, [outcome["value"], *(costs[name] for name in self._objectives)])
         elif state == "failed":
             self._optuna.tell(trial.number, state=TrialState.FAIL)
         else:
@@ -249,6 +267,7 @@ class Study:
             note=frozen.user_attrs.get(_NOTE, ""),
             audited=plan.get("audited", False),
             stops=tuple(row["stop"] for row in curve),
+            costs=frozen.user_attrs.get(_COSTS, {}),
         )
 
 

@@ -59,10 +59,14 @@ class Projection:
 
 @dataclass
 class Shown:
-    """What MLflow shows of a study as far as this process has seen to it: the run of each key, and each trial as it was sent."""
+    """What MLflow shows of a study as far as this process has seen to it: the run of each key, and each trial as it was sent.
+
+    `front`: the keys of the trials that were on it then.
+    """
 
     run_ids: dict[str, str] = field(default_factory=dict)
     trials: dict[str, TrialRecord] = field(default_factory=dict)
+    front: frozenset[str] = frozenset()
 
 
 def project(snapshot: StudySnapshot, uri: str, experiment: str, shown: Shown | None = None) -> Projection:
@@ -83,9 +87,13 @@ def _project(snapshot: StudySnapshot, client: MlflowClient, uri: str, experiment
     done.experiment_id = experiment_id(client, experiment, uri)
     present = {} if shown.run_ids else _present(client, snapshot.study_id, done)
     done.parent_run_id = _show(client, study_run(snapshot), present, shown, done)
+    front = snapshot.front()
+    for moved in front ^ shown.front:
+        shown.trials.pop(moved, None)
+    shown.front = front
     for trial in snapshot.trials:
         if shown.trials.get(trial.key) is not trial:
-            wanted = trial_run(snapshot, trial)
+            wanted = trial_run(snapshot, trial, front)
             wanted.tags[PARENT_TAG] = done.parent_run_id
             _show(client, wanted, present, shown, done)
             shown.trials[trial.key] = trial

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -12,6 +13,7 @@ TRIAL_NOTE_TAG = "convoy.note"
 KIND_TAG, TRIAL_TAG, STUDY_TAG = "convoy.kind", "convoy.trial_key", "convoy.study_id"
 RERUN_OF_TAG, FOLD_TAG = "convoy.rerun_of", "convoy.fold"  # the key of the trial; what was held out, if not val
 STATE_TAG, REASON_TAG = "convoy.state", "convoy.reason"
+FRONT_TAG = "convoy.front"  # with several objectives: whether no other trial beats a completed one in all of them, yes or no
 COMMIT_TAG, NOTE_TAG = "mlflow.source.git.commit", "mlflow.note.content"
 NAME_TAG, PARENT_TAG = "mlflow.runName", "mlflow.parentRunId"
 
@@ -62,14 +64,20 @@ def study_run(snapshot: StudySnapshot) -> WantedRun:
     tags[NOTE_TAG] = _note(snapshot)
     if best is not None:
         tags |= {"convoy.best_trial_key": best.key, f"convoy.best_{snapshot.metric}": f"{best.value:.6g}"}
+    if front := snapshot.front():
+        numbers = [str(trial.number) for trial in snapshot.trials if trial.key in front]
+        tags["convoy.front_trials"] = ", ".join(numbers)[:_LONGEST_TAG]
     started = _milliseconds(snapshot.created_at)
     status = _study_status(snapshot)
     return WantedRun(snapshot.study_id, started, None if status == "RUNNING" else _last_change(snapshot), status, tags)
 
 
-def trial_run(snapshot: StudySnapshot, trial: TrialRecord) -> WantedRun:
-    """The run of one trial, without the tag that nests it under its parent."""
-    return _run(trial, _common(snapshot, "trial", trial.key) | {NAME_TAG: f"trial {trial.number:04d}"})
+def trial_run(snapshot: StudySnapshot, trial: TrialRecord, front: Collection[str] = ()) -> WantedRun:
+    """The run of one trial, without the tag that nests it under its parent; `front`: the keys of the trials on it."""
+    tags = _common(snapshot, "trial", trial.key) | {NAME_TAG: f"trial {trial.number:04d}"}
+    if snapshot.objectives and trial.state == "completed":
+        tags[FRONT_TAG] = "yes" if trial.key in front else "no"
+    return _run(trial, tags)
 
 
 def rerun_run(snapshot: StudySnapshot, rerun: Rerun) -> WantedRun:
@@ -134,10 +142,11 @@ def _ended_at(trial: TrialRecord) -> float:
 
 
 def _points(trial: TrialRecord) -> tuple[tuple[Point, ...], ...]:
+    """With the first epoch, before which they are known, what the network costs."""
     return tuple(
         tuple(
             Point(name, value, _milliseconds(committed_at), epoch.epoch)
-            for name, value in epoch.metrics().items()
+            for name, value in {**epoch.metrics(), **(trial.costs if epoch.epoch == 1 else {})}.items()
             if math.isfinite(value)  # MLflow would show infinity as 1.8e308
         )
         for epoch, committed_at in zip(trial.epochs, trial.committed_at, strict=True)

@@ -83,6 +83,8 @@ class Search:
     fits: Callable[[Mapping[str, Value]], None] = everything_fits
     measure: Callable[[TrialRecord], list[EpochMetrics]] = curve
     clock: Clock = field(default_factory=Clock)
+    objectives: tuple[str, ...] = ()
+    latency: Callable[[TrialRecord], float] | None = None  # told by workers before the first epoch
     checkpoints: dict[str, list[EpochMetrics]] = field(default_factory=dict)
     ledger: list[tuple[str, int]] = field(default_factory=list)  # trial key and number of every epoch trained
     ended: list[TrialRecord] = field(default_factory=list)
@@ -95,10 +97,16 @@ class Search:
 
     def conductor(self, **params: object) -> Conductor:
         """A driver that has just opened the study."""
-        row = StudyRow(STUDY, 1.0, "val_accuracy", {"space": "s"}, {}, 0.0, False)
+        identity = {"space": "s"} | ({"objectives": ",".join(self.objectives)} if self.objectives else {})
+        row = StudyRow(STUDY, 1.0, "val_accuracy", identity, {}, 0.0, False)
         study, _ = store.create(self.url, row)
         settings = SearchParams.model_validate({"stopping": "none", "audit_share": 0.0, **params})
-        return Conductor(study, space(self.folder, self.text), settings, self.fits, self.ended.append, self.clock)
+        searched = space(self.folder, self.text)
+        return Conductor(study, searched, settings, self.fits, self.ended.append, self.clock, self.costs)
+
+    def costs(self, hyperparameters: Mapping[str, Value]) -> dict[str, float]:
+        """More layers have more parameters."""
+        return {"parameters": 100.0 * int(hyperparameters["model.num_conv_layers"])} if "parameters" in self.objectives else {}
 
     def phases(self, **params: object) -> Phases:
         """A driver that has just opened the study and will reselect, as run.search makes it."""
@@ -140,6 +148,8 @@ class Search:
         """What a worker says that takes up this trial, as run_trial does."""
         saved = self.checkpoints.setdefault(trial.key, [])
         rerun = "s" in trial.key
+        if self.latency is not None and not rerun and "latency_ms" not in trial.costs:
+            yield Message(trial.key, latency_ms=self.latency(trial))
         if saved:
             yield Message(trial.key, list(saved), outcomes=self.outcomes(saved, trial) if rerun else b"")
         try:

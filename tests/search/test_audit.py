@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -55,6 +56,15 @@ def test_what_was_stopped_saves_the_rest_of_its_plan_at_its_own_pace() -> None:
     found = audit(study(*PLAIN, *STOPPED))
     assert (found.stopped, found.epochs_trained, found.epochs_saved, found.seconds_saved) == (3, 63, 9, 4.5)
     assert found.record()["epochs_saved"] == 9 and "seconds_saved" not in found.record()
+
+
+def test_with_several_objectives_the_front_is_what_should_not_be_stopped() -> None:
+    small = replace(trial(18, 0.1, audited=True, stop_at=1), costs={"parameters": 1.0})
+    beaten = replace(trial(19, 0.6, audited=True, stop_at=1), costs={"parameters": 10.0})
+    rest = [replace(one, costs={"parameters": 9.0}) for one in PLAIN]
+    found = audit(replace(study(*rest, small, beaten), identity={"objectives": "parameters"}))
+    assert (found.audited, found.would_stop, found.top, found.top_would_stop) == (2, 2, 1, 1)
+    assert "1 of them were on the front" in lines(found, "on the front")[0]
 
 
 # (what is shown, the audited trial, trials beside the 15 plain ones of 0.50 to 0.64, is it in the top tenth of all?)

@@ -6,8 +6,9 @@ import pytest
 
 from pipeline.errors import OverLimit
 from pipeline.models.memory import training_bytes
-from pipeline.search.feasibility import SAMPLE, Cost, cost, infeasible, require
+from pipeline.search.feasibility import SAMPLE, Cost, cost, infeasible, require, within
 from pipeline.search.settings import Limits
+from pipeline.study.records import State, StudySnapshot, TrialRecord
 from pipeline.training.hyperparameters import Value, parse
 from tests.search.driving import space
 from tests.training.samples import noise
@@ -44,6 +45,31 @@ def test_memory_is_a_batch_of_activations_and_as_many_copies_of_the_parameters_a
     hyperparameters = parse("cnn", flat)
     expected = training_bytes(hyperparameters.layers(10), (3, 64, 64), 48, copies) / 1e6
     assert cost(hyperparameters, (3, 64, 64), 10).memory_megabytes == expected
+
+
+def _trial(number: int, filters: int, latency_ms: float | None = None, state: State = "completed") -> TrialRecord:
+    point: dict[str, Value] = {"model.num_conv_layers": 1, "model.filters": filters}
+    costs = {} if latency_ms is None else {"latency_ms": latency_ms}
+    return TrialRecord(str(number), number, state, point, 0, 0.5, "", 0.0, 1.0, (), (), costs=costs)
+
+
+@pytest.mark.parametrize(
+    ("limits", "numbers"),
+    [
+        ({}, [0, 1, 2, 3]),
+        ({"parameters": 20_000}, [0, 2, 3]),
+        ({"latency_ms": 1.0}, [0, 3]),
+        ({"latency_ms": 0.5}, [3]),
+    ],
+)
+def test_what_may_be_refitted_keeps_the_limits_whatever_they_were_when_it_was_searched(
+    tmp_path: Path, limits: dict[str, float], numbers: list[int]
+) -> None:
+    _, recipe = noise(8)
+    trials = (_trial(0, 1, 1.0), _trial(1, 10, 2.0), _trial(2, 2), _trial(3, 10, 9.0, "pruned"))
+    study = StudySnapshot("s", 0.0, "val_accuracy", {}, {}, trials, True)
+    kept = within(study, space(tmp_path, SPACE), recipe, Limits.model_validate(limits))
+    assert [trial.number for trial in kept.trials] == numbers
 
 
 @pytest.mark.parametrize(

@@ -156,12 +156,22 @@ def test_the_test_split_is_no_part_of_a_studys_identity(tmp_path: Path, recipe: 
     assert study(tmp_path, changed) == study(tmp_path, recipe)
 
 
-@pytest.mark.parametrize(("settings", "key"), [({"metric": "val_loss"}, "metric"), ({"seed": 1}, "seed")])
+OTHERS = [({"metric": "val_loss"}, "metric"), ({"seed": 1}, "seed"), ({"objectives": ["parameters"]}, "objectives")]
+
+
+@pytest.mark.parametrize(("settings", "key"), OTHERS)
 def test_a_changed_setting_begins_a_study_that_names_its_key(
     tmp_path: Path, recipe: Recipe, settings: dict[str, object], key: str
 ) -> None:
     (one, before), (other, after) = study(tmp_path, recipe), study(tmp_path, recipe, **settings)
     assert one != other and identity.differences(before, after) == [key]
+
+
+def test_objectives_are_the_same_in_any_order_and_a_limit_on_latency_is_none(tmp_path: Path, recipe: Recipe) -> None:
+    one, other = ["parameters", "latency_ms"], ["latency_ms", "parameters"]
+    assert study(tmp_path, recipe, objectives=one) == study(tmp_path, recipe, objectives=other)
+    assert study(tmp_path, recipe, limits=Limits(latency_ms=1.0)) == study(tmp_path, recipe)
+    assert "objectives" not in study(tmp_path, recipe)[1]
 
 
 @pytest.mark.parametrize("split", ["train", "val"])

@@ -1,11 +1,12 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pandas as pd
 
 from pipeline.search.choice import Candidate, Ranking
-from pipeline.search.leaderboard import curves, history, leaderboard
+from pipeline.search.leaderboard import by_cost, curves, history, leaderboard
 from pipeline.search.selection import Reselected, Selection
 from pipeline.study.records import State, StudySnapshot, TrialRecord
 from tests.search.driving import epoch
@@ -72,6 +73,17 @@ def test_the_curves_have_one_row_an_epoch_trained() -> None:
 
 def test_a_study_without_trials_gives_empty_tables() -> None:
     assert [len(table(snapshot())) for table in (leaderboard, history, curves)] == [0, 0, 0]
+
+
+def test_several_objectives_have_their_columns_and_their_front() -> None:
+    costs = [{"parameters": 900.0, "latency_ms": 2.0}, {"parameters": 90.0, "latency_ms": 1.0}, {"parameters": 9.0}]
+    ended = [trial(0, "completed", value=0.5), trial(1, "completed", value=0.5), trial(2, "infeasible")]
+    trials = tuple(replace(one, costs=its) for one, its in zip(ended, costs, strict=True))
+    study = replace(snapshot(*trials), identity={"objectives": "parameters,latency_ms"})
+    table = leaderboard(study).set_index("number")
+    assert table["parameters"].tolist() == [900.0, 90.0, 9.0] and table["front"].tolist() == [False, True, None]
+    assert by_cost(study, "latency_ms") == [(0, 2.0, 0.5, False), (1, 1.0, 0.5, True)]
+    assert not {"front", "parameters"} & set(leaderboard(snapshot(*TRIALS)))
 
 
 def test_candidates_show_what_they_have_with_new_seeds_and_how_they_stand() -> None:

@@ -16,6 +16,7 @@ from tests import searches
 from tests.projects import write_processed
 
 ONE_SLOT = {"cpus_per_trial": float(available_cpus())}
+SEVERAL = {**ONE_SLOT, "objectives": ["parameters", "latency_ms"], "limits": {"latency_ms": 1e6}}
 
 
 def output(folder: Path) -> str:
@@ -32,24 +33,26 @@ def leaderboard(folder: Path) -> dict[int, tuple[object, ...]]:
 def test_a_search_without_mlflow_ends_well_sync_brings_its_trials_and_a_raised_budget_goes_on_with_them(
     tmp_path: Path, migrated_mlflow: Path
 ) -> None:
-    folder = searches.write_project(
-        tmp_path / "project", migrated_mlflow, trials=3, tracking_uri="http://127.0.0.1:9", **ONE_SLOT
-    )
+    away = "http://127.0.0.1:9"
+    folder = searches.write_project(tmp_path / "project", migrated_mlflow, trials=3, tracking_uri=away, **SEVERAL)
     assert searches.start(folder).wait(timeout=120) == 0, output(folder)
     assert "E401" in output(folder) and "left to sync" in output(folder) and "`convoy sync`" in output(folder)
     assert searches.start(folder, "sync").wait(timeout=60) == 4
-    searches.write_params(folder, trials=3, **ONE_SLOT)
+    searches.write_params(folder, trials=3, **SEVERAL)
     assert searches.start(folder, "sync").wait(timeout=60) == 0, output(folder)
     assert "3 trials in sqlite:///" in output(folder)
 
     first, trained = leaderboard(folder), searches.ledger(folder)
-    searches.write_params(folder, trials=5, **ONE_SLOT)
+    searches.write_params(folder, trials=5, **SEVERAL)
     assert searches.start(folder).wait(timeout=120) == 0, output(folder)
     assert "goes on with 3 trials" in output(folder)
     assert searches.ledger(folder)[: len(trained)] == trained and leaderboard(folder).keys() - first.keys()
     assert {key: leaderboard(folder)[key] for key in first} == first
     epochs = [(entry["trial_key"], entry["epoch"]) for entry in searches.ledger(folder)]
     assert len(epochs) == len(set(epochs)) > len(trained)
+    table = pd.read_csv(folder / "results/search/leaderboard.csv")
+    assert table[["parameters", "latency_ms"]].gt(0).all(axis=None) and table["front"].any()
+    assert (folder / "results/search/front.png").stat().st_size > 1000
 
 
 def test_a_trial_whose_worker_keeps_dying_is_given_up_after_three_retries(tmp_path: Path, migrated_mlflow: Path) -> None:

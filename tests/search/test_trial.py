@@ -137,6 +137,23 @@ def test_an_exception_is_the_last_message_with_its_traceback(
     assert message.reason.strip().splitlines()[-1].startswith(last_line)
 
 
+@pytest.mark.parametrize("averaging", [0.0, 0.5])
+def test_latency_is_told_before_any_epoch_and_measuring_it_changes_no_number(
+    assignment: Assignment, data: TrialData, averaging: float, tmp_path: Path
+) -> None:
+    assignment = replace(assignment, hyperparameters={**SMALL, "train.averaging": averaging})
+    first, *epochs = run_trial(replace(assignment, measures_latency=True), data)
+    assert first.latency_ms is not None and 0 < first.latency_ms < 1000 and first.epochs == []
+    assert {message.latency_ms for message in epochs} == {None}
+    assert measured(epochs) == measured(list(run_trial(replace(assignment, folder=str(tmp_path / "other")), data)))
+
+
+def test_a_trial_whose_latency_was_not_heard_tells_it_when_it_is_resumed(assignment: Assignment, data: TrialData) -> None:
+    list(run_trial(assignment, data))
+    latency, epochs = run_trial(replace(assignment, measures_latency=True), data)
+    assert latency.latency_ms is not None and len(epochs.epochs) == 3
+
+
 def test_divergence_is_the_last_message_with_its_place(assignment: Assignment, data: TrialData) -> None:
     wild = {**SMALL, "train.learning_rate": 10.0, "train.optimizer": "sgd", "train.momentum": 0.99, "train.epochs": 200}
     *epochs, last = run_trial(replace(assignment, hyperparameters=wild), data)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import optuna
@@ -10,6 +11,9 @@ from pipeline.study.records import Outcome, StudyRow
 from pipeline.training.metrics import EpochMetrics
 
 ROW = StudyRow("00112233aabbccdd", 1.0, "val_accuracy", {"data": "d", "space": "s"}, {"commit": "c"}, 0.0, False)
+
+
+SEVERAL = replace(ROW, study_id="aabbccdd00112233", identity={**ROW.identity, "objectives": "parameters,latency_ms"})
 
 
 @pytest.fixture
@@ -51,6 +55,33 @@ def test_a_finished_trial_is_told_complete_with_its_value(url: str, study: store
     told = optuna_trial(url, 0)
     assert (told.state.name, told.value) == ("COMPLETE", 0.5)
     assert store.read(url, ROW.study_id).trials[0].epochs == (epoch(1, 0.5),)
+
+
+def test_with_several_objectives_a_finished_trial_is_told_complete_with_all_its_values(url: str) -> None:
+    study, _ = store.create(url, SEVERAL)
+    first, again = ask(study), ask(study)
+    study.learn(first.key, {"parameters": 900.0})
+    study.learn(first.key, {"latency_ms": 1.5})
+    study.finish(first.key, Outcome("completed", value=0.5), share=100, last=0.5)
+    study.finish(again.key, Outcome("repeated", earlier=first.key))
+    known = optuna.load_study(study_name=SEVERAL.study_id, storage=url)
+    assert [way.name for way in known.directions] == ["MAXIMIZE", "MINIMIZE", "MINIMIZE"]
+    assert [(trial.state.name, trial.values) for trial in known.get_trials()] == [("COMPLETE", [0.5, 900.0, 1.5])] * 2
+    record = study.snapshot().trials[0]
+    assert (record.value, record.costs) == (0.5, {"parameters": 900.0, "latency_ms": 1.5})
+    assert study.snapshot().front() == {first.key}
+
+
+@pytest.mark.parametrize(("state", "constraints"), [("pruned", {}), ("diverged", {"diverged": 1.0})])
+def test_with_several_objectives_a_stopped_trial_is_told_pruned_without_values(
+    url: str, state: str, constraints: dict[str, float]
+) -> None:
+    study, _ = store.create(url, SEVERAL)
+    trial = ask(study)
+    study.finish(trial.key, Outcome(state), share=25, last=0.4)  # type: ignore[arg-type]  # one of two states
+    (told,) = optuna.load_study(study_name=SEVERAL.study_id, storage=url).get_trials()
+    assert (told.state.name, told.values, told.intermediate_values) == ("PRUNED", None, {25: 0.4})
+    assert told.constraints == constraints
 
 
 def test_a_stopped_trial_is_told_pruned_at_its_share_of_the_plan(url: str, study: store.Study) -> None:

@@ -51,6 +51,12 @@ def study(*trials: TrialRecord, finished: bool = False) -> StudySnapshot:
     )
 
 
+def several(*trials: TrialRecord) -> StudySnapshot:
+    """A study that wants few parameters, too."""
+    one = study(*trials)
+    return replace(one, identity={**one.identity, "objectives": "parameters"})
+
+
 def finished(snapshot: StudySnapshot) -> StudySnapshot:
     return replace(snapshot, finished=True)
 

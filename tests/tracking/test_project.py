@@ -13,7 +13,7 @@ from mlflow import MlflowClient
 from pipeline.errors import TrackingUnreachable
 from pipeline.study.records import State
 from pipeline.tracking.project import Shown, project
-from tests.tracking.studies import BEGUN, Runs, epoch, finished, rerun, study, trial
+from tests.tracking.studies import BEGUN, Runs, epoch, finished, rerun, several, study, trial
 
 
 def test_a_study_becomes_one_parent_run_with_a_nested_run_a_trial(mlflow_uri: str, runs: Runs) -> None:
@@ -46,6 +46,25 @@ def test_a_rerun_is_a_nested_run_that_names_its_trial_and_keeps_the_study_runnin
     assert project(ended, mlflow_uri, "convoy").updated == 0
     assert {run.info.status for run in runs.by_key().values()} == {"FINISHED"}
     assert len(runs.history(runs.by_key()["abcdef01-0000-s1"], "val_accuracy")) == 3
+
+
+def test_with_several_objectives_runs_have_their_costs_and_say_whether_they_are_on_the_front(mlflow_uri: str, runs: Runs) -> None:
+    small, large = (
+        replace(trial(0), costs={"parameters": 90.0}, value=0.5),
+        replace(trial(1), costs={"parameters": 900.0}, value=0.6),
+    )
+    best = replace(trial(2), costs={"parameters": 90.0}, value=0.7)
+    shown = Shown()
+    project(several(small, large), mlflow_uri, "convoy", shown)
+    found = runs.by_key()
+    assert [found[one.key].data.tags["convoy.front"] for one in (small, large)] == ["yes", "yes"]
+    assert [(step, value) for step, _, value in runs.history(found[large.key], "parameters")] == [(1, 900.0)]
+    assert found["abcdef0123456789"].data.tags["convoy.front_trials"] == "0, 1"
+
+    project(several(small, large, best), mlflow_uri, "convoy", shown)
+    found = runs.by_key()
+    assert [found[one.key].data.tags["convoy.front"] for one in (small, large, best)] == ["no", "no", "yes"]
+    assert project(several(small, large, best), mlflow_uri, "convoy").updated == 0
 
 
 def test_reruns_on_folds_are_told_apart(mlflow_uri: str, runs: Runs) -> None:

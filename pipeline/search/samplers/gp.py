@@ -36,4 +36,4 @@ class Gp(Sampling):
             independent_sampler=TPESampler(seed=own),
             warn_independent_sampling=False,
         )
-        return Remembering(inner, lambda trials, way: valued(thinned(trials, way, self.history), way))
+        return Remembering(inner, lambda trials, ways: valued(thinned(trials, ways, self.history), ways))

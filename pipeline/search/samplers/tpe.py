@@ -29,7 +29,7 @@ class Tpe(Sampling):
         from optuna.exceptions import ExperimentalWarning
         from optuna.samplers import TPESampler
 
-        from pipeline.search.samplers.history import Remembering, thinned
+        from pipeline.search.samplers.history import Remembering, by_factors, thinned
 
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ExperimentalWarning)  # `group` is in Optuna since 2.8
@@ -40,4 +40,4 @@ class Tpe(Sampling):
                 multivariate=True,
                 group=True,
             )
-        return Remembering(inner, lambda trials, direction: thinned(trials, direction, self.history))
+        return Remembering(inner, lambda trials, ways: by_factors(thinned(trials, ways, self.history), ways))

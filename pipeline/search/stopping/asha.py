@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pydantic import Field
 
 from pipeline.search.stopping.rule import Curve, Rule, merit
+from pipeline.study import fronts
 
 
 class Asha(Rule):
@@ -15,6 +16,9 @@ class Asha(Rule):
     A trial is judged when it has trained exactly 1/reduction^rungs, …, 1/reduction of its planned epochs (rounded up) and
     goes on if its value there is among the best 1/reduction of all that came as far, at least one, or if fewer than `min_trials`
     did. Equal values go on together; a value that is not finite is the worst. Nothing stops before `min_epochs` epochs.
+
+    With several objectives the best are told by fronts of the value on the rung and the costs, as in MO-ASHA (Schmucker et al.
+    2021, arXiv 2106.12639). A front goes on as a whole, as equal values do, so nothing on the first one is ever stopped.
     """
 
     reduction: int = Field(default=3, ge=2)
@@ -27,10 +31,11 @@ class Asha(Rule):
         divisor = self._rung(curves[key])
         if divisor is None:
             return False
-        reached = (curve for curve in curves.values() if len(curve.values) >= _rung_epoch(curve, divisor))
-        merits = sorted((merit(curve, _rung_epoch(curve, divisor), direction) for curve in reached), reverse=True)
-        kept = max(1, len(merits) // self.reduction)
-        return len(merits) >= self.min_trials and merit(curves[key], len(curves[key].values), direction) < merits[kept - 1]
+        reached = {name: curve for name, curve in curves.items() if len(curve.values) >= _rung_epoch(curve, divisor)}
+        if len(reached) < self.min_trials:
+            return False
+        losses = [(-merit(curve, _rung_epoch(curve, divisor), direction), *curve.costs) for curve in reached.values()]
+        return fronts.ahead(losses, list(reached).index(key)) >= max(1, len(reached) // self.reduction)
 
     def _rung(self, curve: Curve) -> int | None:
         """The plan's divisor at the trial's last epoch: the furthest rung where several fall together, None between rungs."""

@@ -14,7 +14,8 @@ class Median(Rule):
     """The median stopping rule of Google Vizier (Golovin et al. 2017), asked after every epoch.
 
     A trial ends if its best value so far is below the median of the values that at least `min_trials` others had at the same
-    share of their own plans. Nothing stops before `first_share` of its plan is trained.
+    share of their own plans. Nothing stops before `first_share` of its plan is trained. With several objectives the others are
+    those that cost no more in anything: none of them beats a trial on the front.
     """
 
     min_trials: int = Field(default=5, ge=1)
@@ -25,6 +26,6 @@ class Median(Rule):
         curve = curves[key]
         if len(curve.values) < curve.epoch_at(self.first_share):
             return False
-        merits = [merit(other, epoch, direction) for other, epoch in others(curves, key)]
+        merits = [merit(other, epoch, direction) for other, epoch in others(curves, key) if other.costs_no_more(curve)]
         best = max(merit(curve, epoch, direction) for epoch in range(1, len(curve.values) + 1))
         return len(merits) >= self.min_trials and best < statistics.median(merits)

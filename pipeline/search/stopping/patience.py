@@ -12,7 +12,8 @@ from pipeline.search.stopping.rule import Curve, Rule, merit
 class Patience(Rule):
     """Stops after `epochs` epochs in a row of which none was better than the best before them by at least `gain`.
 
-    Looks at one curve alone. A falling learning rate often gains most in the last epochs of a plan: give it time.
+    Looks at one curve alone, whatever its network costs. A falling learning rate often gains most in the last epochs of a
+    plan: give it time.
     """
 
     epochs: int = Field(default=5, ge=1)

@@ -12,10 +12,18 @@ from pipeline.config import Section
 
 @dataclass(frozen=True)
 class Curve:
-    """A trial so far: the epochs it set out to train (≥ 1) and the study's metric after each epoch trained."""
+    """A trial so far: the epochs it set out to train (≥ 1) and the study's metric after each epoch trained.
+
+    costs: with several objectives, what its network costs, less of each is better; of all trials the same ones in order.
+    """
 
     planned_epochs: int
     values: tuple[float, ...]
+    costs: tuple[float, ...] = ()
+
+    def costs_no_more(self, other: Curve) -> bool:
+        """Whether it costs no more than the other in anything."""
+        return all(mine <= theirs for mine, theirs in zip(self.costs, other.costs, strict=True))
 
     def epoch_at(self, part: float) -> int:
         """The first epoch at which `part` (0–1) of the plan is done."""

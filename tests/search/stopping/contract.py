@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 
 import pytest
 
@@ -33,7 +34,7 @@ def all_decisions(rule: Rule, curves: Mapping[str, Curve], direction: str) -> di
     """What the rule says after each epoch that each trial trained, all others being as they are."""
     return {
         key: [
-            decide(rule, {**curves, key: Curve(curve.planned_epochs, curve.values[:epoch])}, key, direction)
+            decide(rule, {**curves, key: replace(curve, values=curve.values[:epoch])}, key, direction)
             for epoch in range(len(curve.values) + 1)
         ]
         for key, curve in curves.items()
@@ -65,6 +66,17 @@ class RuleContract:
     def test_the_best_of_all_at_every_epoch_is_never_stopped(self) -> None:
         curves = some_study() | {"best": Curve(9, tuple(1.0 + epoch / 10 for epoch in range(9)))}
         assert not any(all_decisions(self.rule, curves, "maximize")["best"])
+
+    @pytest.mark.parametrize("direction", ["maximize", "minimize"])
+    def test_costs_that_are_all_the_same_change_nothing(self, direction: str) -> None:
+        curves = some_study()
+        costly = {key: replace(curve, costs=(7.0, 0.5)) for key, curve in curves.items()}
+        assert all_decisions(self.rule, costly, direction) == all_decisions(self.rule, curves, direction)
+
+    def test_with_several_objectives_the_smallest_network_is_not_stopped_for_what_larger_ones_reach(self) -> None:
+        curves = {key: replace(curve, costs=(9.0, 1.0)) for key, curve in some_study().items()}
+        curves["smallest"] = replace(rising(9, 8, 0.01), costs=(8.0, 1.0))
+        assert not any(all_decisions(self.rule, curves, "maximize")["smallest"])
 
     def test_a_rule_only_reads(self) -> None:
         curves = some_study()

@@ -56,6 +56,35 @@ def test_grace_keeps_a_trial_until_min_epochs() -> None:
     assert not decide(Asha(min_epochs=2), curves, "a", "maximize")
 
 
+# (what is shown, value and costs of each trial on the first rung, those that are stopped)
+SEVERAL = [
+    ("the front goes on, however much of the trials it is", {"a": (0.9, 9), "b": (0.5, 5), "c": (0.1, 1), "d": (0.1, 2)}, "d"),
+    (
+        "two of six fill the share, the fronts behind them end",
+        {key: (value, 10 - value) for value, key in enumerate("abcdef")},
+        "abcd",
+    ),
+    (
+        "the front on which the share is filled goes on as a whole",
+        {"a": (9, 1), "b": (8, 4), "c": (7, 3), "d": (6, 2), "e": (5, 5), "f": (4, 6)},
+        "ef",
+    ),
+    ("equal in all goes on together", {"a": (0.9, 1), "b": (0.9, 1), "c": (0.9, 1)}, ""),
+    ("as good and cheaper ends the dearer ones", {"a": (0.9, 1), "b": (0.9, 2), "c": (0.9, 3)}, "bc"),
+    ("what is not finite is behind all, however small", {"a": (0.9, 9), "b": (0.8, 9), "c": (math.nan, 1)}, "bc"),
+]
+
+
+@pytest.mark.parametrize(("trials", "stopped"), [row[1:] for row in SEVERAL], ids=[row[0] for row in SEVERAL])
+@pytest.mark.parametrize("direction", ["maximize", "minimize"])
+def test_with_several_objectives_the_best_fronts_go_on(
+    trials: dict[str, tuple[float, float]], stopped: str, direction: str
+) -> None:
+    sign = 1.0 if direction == "maximize" else -1.0
+    curves = {key: Curve(9, (sign * value,), (float(cost),)) for key, (value, cost) in trials.items()}
+    assert "".join(key for key in curves if decide(Asha(), curves, key, direction)) == stopped
+
+
 def test_a_decision_does_not_depend_on_the_order_of_the_trials() -> None:
     curves = {str(index): flat(9, 3, index / 10) for index in range(9)}
     stopped = {key for key in curves if decide(Asha(), curves, key, "maximize")}

@@ -34,5 +34,14 @@ def test_who_never_was_as_good_as_half_of_the_others_ends(asked: Curve, rest: li
     assert decide(Median(), curves, "asked", direction) is stopped
 
 
+def test_with_several_objectives_who_costs_more_in_anything_does_not_count() -> None:
+    rest = {str(index): Curve(10, (0.5,) * 10, (5.0, float(index))) for index in range(6)}
+    asked = {"of 5 that cost no more": (5.0, 4.0), "of 4": (5.0, 3.5), "of 6 at more of the other": (4.9, 9.0)}
+    stopped = {
+        why: decide(Median(), {**rest, "a": Curve(10, (0.1,) * 3, costs)}, "a", "maximize") for why, costs in asked.items()
+    }
+    assert stopped == {"of 5 that cost no more": True, "of 4": False, "of 6 at more of the other": False}
+
+
 class TestMedian(RuleContract):
     rule = Median()
