@@ -167,7 +167,7 @@ class Conductor:
     def _new(self) -> TrialRecord | None:
         unfit = 0
         while unfit < INFEASIBLE_IN_A_ROW and not self.exhausted():
-            trial = self._suggestions.next(len(self._roster.trials))
+            trial = self._suggestions.next()
             if trial is None:
                 break
             self._roster.asked(trial)

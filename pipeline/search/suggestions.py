@@ -26,25 +26,25 @@ class Suggestions:
         self._study, self._space, self._params, self._runs, self._fits = study, space, params, runs, fits
         self.exhausted = False  # whether nothing of the space is left to run
 
-    def next(self, number: int) -> TrialRecord | None:
-        """Trial `number` of the study; None when every configuration of the space that fits has been run."""
+    def next(self) -> TrialRecord | None:
+        """The next trial; None when every configuration of the space that fits has been run."""
         if not self._runs.stuck:
             return self._ask(self._params.sampler, self._params.sampling())
         if self._listing is None:
             return self._ask("random")  # which hardly ever repeats itself in so large a space
-        left = self._runs.left(self._listing, self._fits, samplers.trial_seed(self._params.seed, number))
+        left = self._runs.left(self._listing, self._fits, samplers.trial_seed(self._params.seed, self._study.next_number))
         self.exhausted = left is None
         return None if left is None else self._ask(self._params.sampler, self._params.sampling(), given=left)
 
     def _ask(self, sampler: str, options: Sampling | None = None, given: Mapping[str, Value] | None = None) -> TrialRecord:
-        seed = self._params.seed
+        seed, number = self._params.seed, self._study.next_number
         return self._study.ask(
             self._space.suggest,
-            lambda number: samplers.sampler(sampler, seed, number, options),
-            lambda number: samplers.trial_seed(seed, number) % _SEED_LIMIT,
-            self._space.first_points,
-            given,
-            lambda number: audit.drawn(self._params.audit_share, seed, number),
+            samplers.sampler(sampler, seed, number, options),
+            samplers.trial_seed(seed, number) % _SEED_LIMIT,
+            first_points=self._space.first_points,
+            given=given,
+            audited=audit.drawn(self._params.audit_share, seed, number),
         )
 
     @cached_property

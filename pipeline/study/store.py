@@ -7,30 +7,22 @@ killed driver had begun to tell.
 
 from __future__ import annotations
 
-import math
 import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache, cached_property
-from typing import Any, Literal
+from typing import Literal
 
 import optuna
 import sqlalchemy as sa
 from optuna.trial import FrozenTrial, TrialState
 
-from pipeline.study import reruns, tables
+from pipeline.study import attributes, reruns, tables, told
+from pipeline.study.attributes import COSTS, GIVEN, NOTE, OUTCOME, PLAN
 from pipeline.study.draft import draft
-from pipeline.study.records import Outcome, State, StudyRow, StudySnapshot, TrialRecord
+from pipeline.study.records import Outcome, StudyRow, StudySnapshot, TrialRecord
 from pipeline.training.hyperparameters import Value
 from pipeline.training.metrics import EpochMetrics, direction
-
-_PLAN = "convoy"  # user attribute of an Optuna trial: key, seed, hyperparameters, start; written before it trains
-_COSTS = "costs"  # user attribute: what is known of its network, by the names of objectives
-_NOTE = "note"  # user attribute: what is to be known of its training
-_OUTCOME = "outcome"  # user attribute: state, reason, value, end; written before Optuna is told
-_GIVEN = "fixed_params"  # system attribute in which Optuna keeps what a trial was told to try
-# PRUNED with a violated constraint: TPE leaves the region (it ignores FAIL).
-_CONSTRAINED = ("diverged", "out_of_memory", "infeasible")
 
 
 def read(url: str, study_id: str) -> StudySnapshot:
@@ -68,8 +60,8 @@ def create(url: str, row: StudyRow) -> tuple[Study, StudyRow | None]:
     """Open the study of this identity, begun now if there is none; with it, the latest other study when this one is new."""
     engine = tables.connect(url)
     rows = tables.study_rows(engine)
-    known = any(other.study_id == row.study_id for other in rows)
-    if not known:
+    begun = any(other.study_id == row.study_id for other in rows)
+    if not begun:
         less: Literal["minimize"] = "minimize"
         ways = [direction(row.metric), *(less for _ in row.objectives)]
         optuna.create_study(storage=_storage(url), study_name=row.study_id, directions=ways, load_if_exists=True)
@@ -77,7 +69,7 @@ def create(url: str, row: StudyRow) -> tuple[Study, StudyRow | None]:
             connection.execute(sa.insert(tables.studies).values(**vars(row)))
     study = Study(url, row.study_id)
     study.repair()
-    return study, None if known or not rows else rows[-1]
+    return study, None if begun or not rows else rows[-1]
 
 
 class Study:
@@ -92,7 +84,7 @@ class Study:
         self._ended: dict[str, TrialRecord] = {}  # these change no more
         trials = self._trials()
         self._count = len(trials)  # the number of the next trial: only who holds the lock adds any
-        self._given = [trial.system_attrs[_GIVEN] for trial in trials if _GIVEN in trial.system_attrs]
+        self._given = [trial.system_attrs[GIVEN] for trial in trials if GIVEN in trial.system_attrs]
 
     @property
     def row(self) -> StudyRow:
@@ -105,33 +97,40 @@ class Study:
         with self._engine.begin() as connection:
             connection.execute(sa.update(tables.studies).where(tables.studies.c.study_id == self.study_id).values(values))
 
+    @property
+    def next_number(self) -> int:
+        """The number of the trial asked for next, from 0."""
+        return self._count
+
     def ask(
         self,
         suggest: Callable[[optuna.Trial], dict[str, Value]],
-        sampler: Callable[[int], optuna.samplers.BaseSampler],
-        seed: Callable[[int], int],
-        first_points: tuple[Mapping[str, Value], ...] = (),
+        sampler: optuna.samplers.BaseSampler,
+        seed: int,
+        *,
+        first_points: Sequence[Mapping[str, Value]] = (),
         given: Mapping[str, Value] | None = None,
-        audited: Callable[[int], bool] = lambda number: False,
+        audited: bool = False,
     ) -> TrialRecord:
-        """Commit the next trial before it trains; what depends on the number depends on it alone.
+        """Commit the next trial before it trains.
 
         Values that are `given` are not drawn, nor are those of the first points, which come first.
 
-        A trial that a killed driver had asked for but not committed keeps its number and gets the same values again.
+        A trial that a killed driver had asked for but not committed keeps its number, and gets the same values again from the
+        same sampler.
         """
         number = self._count
         left = [point for point in first_points if point not in self._given] if given is None else [given]
         point = dict(left[0]) if left else None
-        self._optuna.sampler = sampler(number)
+        self._optuna.sampler = sampler
         trial, hyperparameters = draft(self._optuna, number, suggest, point)
         key = f"{self.study_id[:8]}-{number:04d}"
-        plan = {"trial_key": key, "seed": seed(number), "hyperparameters": hyperparameters, "started_at": time.time()}
-        trial.user_attrs[_PLAN] = {**plan, "audited": audited(number)}
+        plan = {"trial_key": key, "seed": seed, "hyperparameters": hyperparameters, "started_at": time.time()}
+        trial.user_attrs[PLAN] = {**plan, "audited": audited}
         self._optuna.add_trial(trial)
         self._count += 1
         self._given += [] if point is None else [point]
-        return self._record(trial, [])
+        return attributes.record(trial, [])
 
     def add_epoch(self, key: str, metrics: EpochMetrics, *, stop: bool) -> None:
         """Commit one epoch of a running trial with the stopping rule's decision on it."""
@@ -140,11 +139,11 @@ class Study:
     def learn(self, key: str, costs: Mapping[str, float]) -> None:
         """Commit what is known of a trial's network, beside what was known before; of a study's objectives all before it ends."""
         if costs:
-            self._storage.set_trial_user_attr(self._trial_id(key), _COSTS, {**self._costs(key), **costs})
+            self._storage.set_trial_user_attr(self._trial_id(key), COSTS, {**self._costs(key), **costs})
 
     def note(self, key: str, text: str) -> None:
         """Commit what is to be known of a trial's training."""
-        self._storage.set_trial_user_attr(self._trial_id(key), _NOTE, text)
+        self._storage.set_trial_user_attr(self._trial_id(key), NOTE, text)
 
     def finish(self, key: str, outcome: Outcome, *, share: int = 1, last: float | None = None) -> None:
         """Commit how a trial ended, then tell Optuna.
@@ -152,11 +151,14 @@ class Study:
         `share` (1–100) of its plan that a stopped trial trained and its metric there, `last`, are what the sampler ranks it by.
         Of a repetition Optuna is told what it was told of the earlier trial.
         """
-        told = {"state": outcome.state, "reason": outcome.reason, "value": outcome.value, "ended_at": time.time()}
-        ranked = {"told": self._told(outcome.earlier)} if outcome.earlier else {"share": share, "last": last}
+        trial_id = self._trial_id(key)
+        ended = {"state": outcome.state, "reason": outcome.reason, "value": outcome.value, "ended_at": time.time()}
+        heard: dict[str, object] = {"share": share, "last": last}
         if outcome.earlier:
             self.learn(key, self._costs(outcome.earlier))
-        self._commit(key, {**told, **ranked})
+            heard = {"told": told.again(self._storage.get_trial(self._trial_id(outcome.earlier)))}
+        self._storage.set_trial_user_attr(trial_id, OUTCOME, {**ended, **heard})
+        told.tell(self._optuna, self._storage.get_trial(trial_id), self._objectives)
 
     def interrupt(self, key: str) -> None:
         """Put a running trial aside; Optuna shows it WAITING and `resume` takes it up again."""
@@ -169,18 +171,18 @@ class Study:
     def repair(self) -> None:
         """Tell Optuna the outcomes that a killed driver committed but did not tell."""
         for frozen in self._trials():
-            if _OUTCOME in frozen.user_attrs and not frozen.state.is_finished():
-                self._tell(frozen)
+            if OUTCOME in frozen.user_attrs and not frozen.state.is_finished():
+                told.tell(self._optuna, frozen, self._objectives)
 
     def snapshot(self) -> StudySnapshot:
         """The whole study as frozen values."""
-        planned = {trial.user_attrs[_PLAN]["trial_key"]: trial for trial in self._trials() if _PLAN in trial.user_attrs}
+        planned = attributes.by_key(self._trials())
         changing = [key for key in planned if key not in self._ended]
         # Read after the trials, of whose epochs the end is the last.
         curves = self._curves([*changing, *reruns.keys(self._engine, self.study_id)])
         for key, trial in planned.items():
             if key not in self._ended and trial.state.is_finished():
-                self._ended[key] = self._record(trial, curves[key])
+                self._ended[key] = attributes.record(trial, curves[key])
         row = self.row
         return StudySnapshot(
             study_id=self.study_id,
@@ -188,7 +190,7 @@ class Study:
             metric=row.metric,
             identity=row.identity,
             facts=row.facts,
-            trials=tuple(self._ended.get(key) or self._record(trial, curves[key]) for key, trial in planned.items()),
+            trials=tuple(self._ended.get(key) or attributes.record(trial, curves[key]) for key, trial in planned.items()),
             finished=row.finished,
             reruns=reruns.records(self._engine, self.study_id, curves),
         )
@@ -213,62 +215,9 @@ class Study:
         known: int = self._optuna._storage.get_trial_id_from_study_id_trial_number(self._optuna._study_id, number)
         return known
 
-    def _told(self, key: str) -> dict[str, Any]:
-        """What Optuna was told of a trial; of one that still runs FAIL, which every sampler ignores: nothing is known yet."""
-        told: dict[str, Any] = self._storage.get_trial(self._trial_id(key)).user_attrs.get(_OUTCOME, {"state": "failed"})
-        return told
-
     def _costs(self, key: str) -> dict[str, float]:
-        known: dict[str, float] = self._storage.get_trial(self._trial_id(key)).user_attrs.get(_COSTS, {})
+        known: dict[str, float] = self._storage.get_trial(self._trial_id(key)).user_attrs.get(COSTS, {})
         return known
-
-    def _commit(self, key: str, outcome: Mapping[str, Any]) -> None:
-        trial_id = self._trial_id(key)
-        self._storage.set_trial_user_attr(trial_id, _OUTCOME, dict(outcome))
-        self._tell(self._storage.get_trial(trial_id))
-
-    def _tell(self, trial: FrozenTrial) -> None:
-        if trial.state == TrialState.WAITING:
-            self._storage.set_trial_state_values(trial._trial_id, TrialState.RUNNING)
-        outcome = trial.user_attrs[_OUTCOME]
-        outcome = outcome.get("told", outcome)
-        state: State = outcome["state"]
-        if state == "completed":
-            costs = trial.user_attrs.get(_COSTS, {})
-            self._optuna.tell(trial.number, [outcome["value"], *(costs[name] for name in self._objectives)])
-        elif state == "failed":
-            self._optuna.tell(trial.number, state=TrialState.FAIL)
-        else:
-            self._report(trial, outcome)
-            self._optuna.tell(trial.number, state=TrialState.PRUNED)
-
-    def _report(self, trial: FrozenTrial, outcome: dict[str, Any]) -> None:
-        if outcome["last"] is not None and math.isfinite(outcome["last"]) and not trial.intermediate_values:
-            self._storage.set_trial_intermediate_value(trial._trial_id, outcome["share"], outcome["last"])
-        if outcome["state"] in _CONSTRAINED and not trial.constraints:
-            optuna.Trial(self._optuna, trial._trial_id).set_constraint(outcome["state"], 1.0)
-
-    @staticmethod
-    def _record(frozen: FrozenTrial, curve: list[sa.RowMapping]) -> TrialRecord:
-        plan, outcome = frozen.user_attrs[_PLAN], frozen.user_attrs.get(_OUTCOME, {})
-        unfinished: State = "interrupted" if frozen.state == TrialState.WAITING else "running"
-        return TrialRecord(
-            key=plan["trial_key"],
-            number=frozen.number,
-            state=outcome.get("state", unfinished),
-            hyperparameters=plan["hyperparameters"],
-            seed=plan["seed"],
-            value=outcome.get("value"),
-            reason=outcome.get("reason", ""),
-            started_at=plan["started_at"],
-            ended_at=outcome.get("ended_at"),
-            epochs=tuple(tables.metrics(row) for row in curve),
-            committed_at=tuple(row["committed_at"] for row in curve),
-            note=frozen.user_attrs.get(_NOTE, ""),
-            audited=plan.get("audited", False),
-            stops=tuple(row["stop"] for row in curve),
-            costs=frozen.user_attrs.get(_COSTS, {}),
-        )
 
 
 def _storage(url: str) -> optuna.storages.RDBStorage:

@@ -28,7 +28,7 @@ def earlier_study(url: str, name: str, created_at: float, layers: dict[int, floa
 
     for number, value in layers.items():
         point = {"train.epochs": 4, "train.learning_rate": 0.01, "model.num_conv_layers": number}
-        trial = study.ask(lambda _, point=point: point, lambda n: RandomSampler(seed=n), lambda n: n)  # type: ignore[misc]
+        trial = study.ask(lambda _, point=point: point, RandomSampler(seed=0), seed=0)  # type: ignore[misc]
         study.finish(trial.key, Outcome("pruned") if value is None else Outcome("completed", value=value))
 
 

@@ -7,7 +7,7 @@ import optuna
 import pytest
 
 from pipeline.study import store
-from pipeline.study.records import Outcome, StudyRow
+from pipeline.study.records import Outcome, StudyRow, TrialRecord
 from pipeline.training.metrics import EpochMetrics
 
 ROW = StudyRow("00112233aabbccdd", 1.0, "val_accuracy", {"data": "d", "space": "s"}, {"commit": "c"}, 0.0, False)
@@ -30,8 +30,9 @@ def suggest(trial: optuna.Trial) -> dict[str, bool | int | float | str]:
     return {"train.learning_rate": trial.suggest_float("train.learning_rate", 0, 1), "train.epochs": 4}
 
 
-def ask(study: store.Study, first_points: tuple[dict[str, float], ...] = ()):
-    return study.ask(suggest, lambda number: optuna.samplers.RandomSampler(seed=number), lambda number: 7 + number, first_points)
+def ask(study: store.Study, first_points: tuple[dict[str, float], ...] = ()) -> TrialRecord:
+    number = study.next_number
+    return study.ask(suggest, optuna.samplers.RandomSampler(seed=number), 7 + number, first_points=first_points)
 
 
 def epoch(number: int, accuracy: float) -> EpochMetrics:
@@ -72,38 +73,6 @@ def test_with_several_objectives_a_finished_trial_is_told_complete_with_all_its_
     assert study.snapshot().front() == {first.key}
 
 
-@pytest.mark.parametrize(("state", "constraints"), [("pruned", {}), ("diverged", {"diverged": 1.0})])
-def test_with_several_objectives_a_stopped_trial_is_told_pruned_without_values(
-    url: str, state: str, constraints: dict[str, float]
-) -> None:
-    study, _ = store.create(url, SEVERAL)
-    trial = ask(study)
-    study.finish(trial.key, Outcome(state), share=25, last=0.4)  # type: ignore[arg-type]  # one of two states
-    (told,) = optuna.load_study(study_name=SEVERAL.study_id, storage=url).get_trials()
-    assert (told.state.name, told.values, told.intermediate_values) == ("PRUNED", None, {25: 0.4})
-    assert told.constraints == constraints
-
-
-def test_a_stopped_trial_is_told_pruned_at_its_share_of_the_plan(url: str, study: store.Study) -> None:
-    trial = ask(study)
-    study.finish(trial.key, Outcome("pruned"), share=25, last=0.4)
-    told = optuna_trial(url, 0)
-    assert (told.state.name, told.intermediate_values, told.constraints) == ("PRUNED", {25: 0.4}, {})
-
-
-@pytest.mark.parametrize("state", ["diverged", "out_of_memory", "infeasible"])
-def test_a_trial_that_cannot_be_is_told_pruned_with_a_constraint(url: str, study: store.Study, state: str) -> None:
-    study.finish(ask(study).key, Outcome(state, reason="because"), last=float("nan"))
-    told = optuna_trial(url, 0)
-    assert (told.state.name, told.constraints) == ("PRUNED", {state: 1.0})
-
-
-def test_an_error_of_code_is_told_fail_and_keeps_its_text(url: str, study: store.Study) -> None:
-    study.finish(ask(study).key, Outcome("failed", reason="ValueError: x"))
-    assert optuna_trial(url, 0).state.name == "FAIL"
-    assert store.read(url, ROW.study_id).trials[0].reason == "ValueError: x"
-
-
 def test_an_interrupted_trial_waits_and_is_resumed_under_its_key(url: str, study: store.Study) -> None:
     trial = ask(study)
     study.interrupt(trial.key)
@@ -118,7 +87,7 @@ def test_an_outcome_committed_but_not_told_is_told_when_the_study_opens(
 ) -> None:
     trial = ask(study)
     with monkeypatch.context() as killed:
-        killed.setattr(store.Study, "_tell", lambda self, trial: None)  # the driver dies between the two
+        killed.setattr(store.told, "tell", lambda *told: None)  # the driver dies between the two
         study.finish(trial.key, Outcome("pruned"), share=50, last=0.3)
     assert optuna_trial(url, 0).state.name == "RUNNING"
     store.create(url, ROW)
@@ -136,7 +105,7 @@ def test_a_trial_asked_for_but_not_committed_keeps_its_number_and_values(url: st
         raise Killed
 
     with pytest.raises(Killed):
-        study.ask(dies, lambda number: optuna.samplers.RandomSampler(seed=number), lambda number: number)
+        study.ask(dies, optuna.samplers.RandomSampler(seed=0), seed=0)
     assert study.snapshot().trials == ()
     again = ask(store.create(url, ROW)[0])
     assert (again.number, again.hyperparameters["train.learning_rate"]) == (0, seen[0])
