@@ -45,15 +45,15 @@ class Arm(Protocol):
 class MemoryStudy(store.Study):
     """The product's study on databases that live in memory: the same code without a disk."""
 
-    def __init__(self) -> None:
-        self.study_id = _STUDY
+    def __init__(self, row: StudyRow = ROW) -> None:
+        self.study_id = row.study_id
         self._engine = tables.connect("sqlite://")
         self._storage = optuna.storages.InMemoryStorage()  # type: ignore[assignment]  # the part of RDBStorage that a study uses
         optuna.logging.set_verbosity(optuna.logging.WARNING)
-        self._optuna = optuna.create_study(storage=self._storage, study_name=_STUDY, direction="maximize")
+        self._optuna = optuna.create_study(storage=self._storage, study_name=row.study_id, directions=store.directions(row))
         self._ended, self._count, self._given = {}, 0, []
         with self._engine.begin() as connection:
-            connection.execute(sa.insert(tables.studies).values(**vars(ROW)))
+            connection.execute(sa.insert(tables.studies).values(**vars(row)))
 
     def add_epoch(self, key: str, metrics: EpochMetrics, *, stop: bool) -> None:
         """Nothing: what is written down for a restart takes longer than the simulation, which is never restarted."""

@@ -89,6 +89,7 @@ def check_all(root: Path, question: Question) -> tuple[list[str], list[ConvoyErr
     if share is not None:
         findings.lines.append(f"resources: {share.slots} trials at once, {share.cpus:g} CPU and {share.gpus:g} GPU each")
     findings.lines.append(f"budget: {Budget.of(params.search)}")
+    findings.lines += [f"objectives: {', '.join((params.search.metric, *costs))}"] if (costs := params.search.costs) else []
     uri = params.search.tracking_uri or layout.default_tracking_uri(root)
     answer = findings.attempt(lambda: _reach(uri))
     if answer is not None:

@@ -59,11 +59,14 @@ def plan() -> None:
 
 
 def status() -> None:
-    """Print what `register` concluded last and what to do next."""
+    """Print what `register` concluded last, what else the search left to choose from, and what to do next."""
     enter_project()
+    from pipeline.report import front
     from pipeline.stages import register
 
-    print(register.conclusion())
+    summary = layout.SEARCH / "summary.json"
+    others = front.lines(artifacts.read_json(summary)) if summary.exists() else []
+    print("\n".join([*others, register.conclusion()]))
 
 
 def sync() -> None:

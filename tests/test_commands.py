@@ -30,6 +30,15 @@ def test_check_prints_what_would_run_and_the_layers(here: Path, capsys: pytest.C
     assert "budget: 20 trials\n" in out
 
 
+def test_check_names_the_objectives_where_there_are_several(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    searches.write_params(here, objectives=["latency_ms", "parameters"])
+    assert main(["check"]) == 0
+    assert "objectives: val_accuracy, parameters, latency_ms\n" in capsys.readouterr().out
+    searches.write_params(here, objectives=["parameters"], sampler="gp")
+    assert main(["check"]) == 2
+    assert "gp knows the metric alone" in capsys.readouterr().err
+
+
 def test_check_tells_everything_that_is_wrong_at_once(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     space = (here / "space.yaml").read_text().replace("batch_size: 32", "batch_size: 4096")
     (here / "space.yaml").write_text(space)
@@ -87,8 +96,11 @@ def test_the_end_of_a_run_is_pulled_and_predicts_where_the_project_is_unknown(
     (project / "dvc.yaml").write_text("stages: {}\n")
     searches.write_params(project, tracking_uri=mlflow_uri)
     assert main(["register"]) == 0
+    front = {"objectives": ["val_accuracy", "parameters"], "trials": [3, 12], "picture": "front.png"}
+    artifacts.write_json(layout.SEARCH / "summary.json", {"front": front, "trials": {"completed": 9}})
     assert main(["status"]) == 0
-    assert capsys.readouterr().out.count("champion: convoy-bands version 1") == 2
+    told = capsys.readouterr().out
+    assert told.count("champion: convoy-bands version 1") == 2 and "front: 2 of 9 finished trials" in told
 
     monkeypatch.chdir(tmp_path)
     assert main(["pull", "champion"]) == 2
@@ -101,8 +113,8 @@ def test_the_end_of_a_run_is_pulled_and_predicts_where_the_project_is_unknown(
     answer = json.loads(capsys.readouterr().out)
     assert sum(answer["probabilities"].values()) == pytest.approx(1.0, abs=1e-5) and answer["label"] in answer["probabilities"]
     assert main(["predict", "dark.png", "broken.png"]) == 3
-    told = capsys.readouterr()
-    assert "dark.png: " in told.out and "refused" in told.out and "E307" in told.err
+    last = capsys.readouterr()
+    assert "dark.png: " in last.out and "refused" in last.out and "E307" in last.err
 
 
 @pytest.mark.parametrize("command", [*STAGES, "check", "preview", "status", "sync", "pull", "predict"])

@@ -102,11 +102,12 @@ def _write_counts(axes: Axes, confusion: npt.NDArray[np.int64], share: npt.NDArr
 
 
 def _scale_by_factors(axes: Axes) -> None:
-    """A logarithmic scale across, with plain numbers at 1, 2 and 5 of each power of ten."""
+    """A logarithmic scale across, with plain numbers: at 1, 2 and 5 of each power of ten, of a short scale at more."""
     from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
     axes.set_xscale("log")
-    axes.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+    low, high = axes.get_xlim()
+    axes.xaxis.set_major_locator(LogLocator(subs=(1, 1.5, 2, 3, 5, 7) if high < 10 * low else (1, 2, 5)))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.10g}"))
     axes.xaxis.set_minor_locator(NullLocator())
     axes.grid(alpha=0.3)

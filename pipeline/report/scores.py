@@ -16,7 +16,7 @@ Values = Mapping[str, Any]
 def lines(selection: Values, test: Values | None = None) -> list[str]:
     """A line for each score that there is."""
     metric, search, again = selection["metric"], selection["search"], selection["reselection"]
-    best_of = f"trial {search['trial']}, the best of {search['completed_trials']} completed"
+    best_of = _best_of(selection)
     found = [f"search: {metric} {search['value']:.4f} ({best_of}){_luck(selection)}"]
     if again is not None:
         tied = ", ".join(map(str, again["tied_with"])) or "none"
@@ -25,6 +25,13 @@ def lines(selection: Values, test: Values | None = None) -> list[str]:
     if test is not None:
         found += [_tested(test, name) for name in dict.fromkeys(["test_accuracy", _counterpart(metric)])]
     return found
+
+
+def _best_of(selection: Values) -> str:
+    """The trial whose score the search's is."""
+    search = selection["search"]
+    how = "named by hand, one" if selection.get("named") else "the best"
+    return f"trial {search['trial']}, {how} of {search['completed_trials']} completed"
 
 
 def _luck(selection: Values) -> str:
@@ -77,8 +84,7 @@ def _optimism(selection: Values, test: Values) -> list[str]:
 
 def _three_scores(selection: Values, test: Values) -> str:
     metric, search, again = selection["metric"], selection["search"], selection["reselection"]
-    best_of = f"trial {search['trial']}, the best of {search['completed_trials']} completed, on val"
-    rows = [["Search", best_of, f"{search['value']:.4f}", "none"]]
+    rows = [["Search", f"{_best_of(selection)}, on val", f"{search['value']:.4f}", "none"]]
     if again is not None:
         what = f"trial {selection['chosen_trial']} with {_seeds(again)}, on {again['scored_on']} ({again['images']} images)"
         rows.append(["Reselection", what, f"{again['value']:.4f}", _range(again)])

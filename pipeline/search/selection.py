@@ -34,13 +34,21 @@ class Reselected:
 
 @dataclass(frozen=True)
 class Selection:
-    """`best` is the best of the search's `completed` trials; without a reselection it is the chosen one."""
+    """`best` is the best of the search's `completed` trials; without a reselection it is the chosen one.
+
+    `named`: a person chose it, by its number, and nothing speaks for it but that.
+    """
 
     metric: str
     chosen: TrialRecord
     best: TrialRecord
     completed: int
     reselected: Reselected | None
+    named: bool = False
+
+    def of(self, trial: TrialRecord) -> Selection:
+        """As if a person chose this trial of the study."""
+        return Selection(self.metric, trial, trial, self.completed, None, named=True)
 
     def record(self) -> dict[str, Any]:
         """As plain values: what best.yaml, model.json and the report say of the choice."""
@@ -49,6 +57,7 @@ class Selection:
             "chosen_trial": self.chosen.number,
             "search": {"trial": self.best.number, "value": self.best.value, "completed_trials": self.completed},
             "reselection": None if self.reselected is None else _record(self.reselected),
+            **({"named": True} if self.named else {}),
         }
 
 

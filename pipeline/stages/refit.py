@@ -15,7 +15,7 @@ from pipeline.config import YamlFile
 from pipeline.data.preparation import packed
 from pipeline.data.preparation.packed import Packed
 from pipeline.data.preparation.recipe import Recipe
-from pipeline.errors import RefitDiverged, ResourcesMissing
+from pipeline.errors import RefitDiverged, ResourcesMissing, WrongValue
 from pipeline.report import figures
 from pipeline.training import program
 from pipeline.training.fit import Diverged, Training
@@ -27,7 +27,7 @@ from pipeline.training.settings import RefitParams
 
 def run(params: RefitParams) -> None:
     """Train without validation and without stopping early; the channel statistics stay those of the train split."""
-    best = YamlFile(layout.SEARCH / "best.yaml").data
+    best = _wanted(params.trial)
     recipe = Recipe.from_bytes(artifacts.read_bytes(layout.PROCESSED / "recipe.json"))
     data, hyperparameters = _train_and_val(recipe), parse(best["family"], best["hyperparameters"])
 
@@ -42,6 +42,19 @@ def run(params: RefitParams) -> None:
         raise ResourcesMissing("refit", where=best["trial_key"], why=str(refusal), remedy=remedy) from None
     _write(layout.MODEL, training, recipe, best, curve)
     print(f"refit of {best['trial_key']}: {len(curve)} epochs on train + val, train loss {curve[-1]['train_loss']:.4f}")
+
+
+def _wanted(trial: int | None) -> dict[str, Any]:
+    """What search wrote of the winner, or of the trial of this number; raises WrongValue when that is not on the front."""
+    best = YamlFile(layout.SEARCH / "best.yaml").data
+    if trial is None or trial == best["trial_number"]:
+        return best
+    front = {one["trial_number"]: one for one in YamlFile(layout.SEARCH / "front.yaml").data["trials"]}
+    if trial not in front:
+        remedy = f"choose from {', '.join(map(str, front))}, or null for the winner"
+        raise WrongValue("refit.trial", why=f"trial {trial} is not on the front", remedy=remedy)
+    named: dict[str, Any] = front[trial]
+    return named
 
 
 def _train_and_val(recipe: Recipe) -> Packed:

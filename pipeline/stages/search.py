@@ -15,7 +15,7 @@ from pipeline import artifacts, layout
 from pipeline.data.preparation.recipe import Recipe
 from pipeline.errors import NoTrialFinished, raise_all
 from pipeline.outcomes import Outcomes
-from pipeline.report import figures, scores
+from pipeline.report import figures, front, scores
 from pipeline.search import audit, feasibility, leaderboard
 from pipeline.search.budget import Budget
 from pipeline.search.run import ENDED_BY, Setting, fold_count, search
@@ -36,7 +36,7 @@ def run(params: SearchParams, *, state: Path, tracking_uri: str, commit: str) ->
     selection = _select(snapshot, params, space, recipe, setting)
     _write(layout.SEARCH, snapshot, selection, space, recipe)
     judged = audit.lines(audit.audit(snapshot), "on the front" if snapshot.objectives else "in the top tenth")
-    print("\n".join([*judged, *_front_line(snapshot), *scores.lines(selection.record())]))
+    print("\n".join([*judged, *front.lines(_summary(snapshot, selection)), *scores.lines(selection.record())]))
 
 
 def _select(snapshot: StudySnapshot, params: SearchParams, space: Space, recipe: Recipe, setting: Setting) -> Selection:
@@ -72,14 +72,6 @@ def _facts(params: SearchParams, recipe: Recipe, commit: str) -> dict[str, str]:
     }
 
 
-def _front_line(snapshot: StudySnapshot) -> list[str]:
-    """How many trials are left to choose from; nothing in a search for the metric alone."""
-    finished = sum(trial.state == "completed" for trial in snapshot.trials)
-    front = f"front: {len(snapshot.front())} of {finished} finished trials"
-    wanted = ", ".join((snapshot.metric, *snapshot.objectives))
-    return [f"{front} are beaten by none in {wanted} (results/search/front.png)"] if snapshot.objectives else []
-
-
 def _write(folder: Path, snapshot: StudySnapshot, selection: Selection, space: Space, recipe: Recipe) -> None:
     tables: Mapping[str, pd.DataFrame] = {
         "leaderboard.csv": leaderboard.leaderboard(snapshot, selection),
@@ -93,6 +85,9 @@ def _write(folder: Path, snapshot: StudySnapshot, selection: Selection, space: S
     picture = figures.search_history(*leaderboard.points(snapshot), snapshot.metric, snapshot.direction)
     artifacts.write_bytes(folder / "history.png", picture)
     shown = snapshot if snapshot.objectives else _with_parameters(snapshot, space, recipe)
+    on_front = shown.front()
+    named = [_best(snapshot, selection.of(trial), space) for trial in snapshot.trials if trial.key in on_front]
+    artifacts.write_text(folder / "front.yaml", _yaml({"trials": named}))
     panels = {name: leaderboard.by_cost(shown, name) for name in shown.objectives}
     artifacts.write_bytes(folder / "front.png", figures.front(snapshot.metric, panels, selection.chosen.number))
 
@@ -109,7 +104,7 @@ def _with_parameters(snapshot: StudySnapshot, space: Space, recipe: Recipe) -> S
 
 
 def _best(snapshot: StudySnapshot, selection: Selection, space: Space) -> dict[str, object]:
-    """What refit trains; `value` is that of the trial in the search, `selection` why it is this one."""
+    """What refit trains: `value` is that of the trial in the search, `selection` why it is this one."""
     chosen = selection.chosen
     return {
         "family": space.family_of(chosen.hyperparameters),
@@ -133,9 +128,12 @@ def _summary(snapshot: StudySnapshot, selection: Selection) -> dict[str, object]
         "stopping": audit.audit(snapshot).record(),
     }
     if snapshot.objectives:
-        front = snapshot.front()
-        numbers = [trial.number for trial in snapshot.trials if trial.key in front]
-        found["front"] = {"objectives": [snapshot.metric, *snapshot.objectives], "trials": numbers, "picture": "front.png"}
+        on_front = snapshot.front()
+        found["front"] = {
+            "objectives": [snapshot.metric, *snapshot.objectives],
+            "trials": [trial.number for trial in snapshot.trials if trial.key in on_front],
+            "picture": str(layout.SEARCH / "front.png"),
+        }
     if (reselected := selection.reselected) is not None:
         chosen = reselected.ranking.candidates[0]
         found["reselection"] = {"value": chosen.value, "low": chosen.low, "high": chosen.high}

@@ -56,15 +56,19 @@ def finished(url: str, study_id: str) -> bool:
     return any(row.finished for row in tables.study_rows(tables.connect(url)) if row.study_id == study_id)
 
 
+def directions(row: StudyRow) -> list[Literal["minimize", "maximize"]]:
+    """What a study wants of its metric, and then of its objectives: less."""
+    less: Literal["minimize"] = "minimize"
+    return [direction(row.metric), *(less for _ in row.objectives)]
+
+
 def create(url: str, row: StudyRow) -> tuple[Study, StudyRow | None]:
     """Open the study of this identity, begun now if there is none; with it, the latest other study when this one is new."""
     engine = tables.connect(url)
     rows = tables.study_rows(engine)
     begun = any(other.study_id == row.study_id for other in rows)
     if not begun:
-        less: Literal["minimize"] = "minimize"
-        ways = [direction(row.metric), *(less for _ in row.objectives)]
-        optuna.create_study(storage=_storage(url), study_name=row.study_id, directions=ways, load_if_exists=True)
+        optuna.create_study(storage=_storage(url), study_name=row.study_id, directions=directions(row), load_if_exists=True)
         with engine.begin() as connection:
             connection.execute(sa.insert(tables.studies).values(**vars(row)))
     study = Study(url, row.study_id)

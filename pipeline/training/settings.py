@@ -8,9 +8,10 @@ from pipeline.config import Section
 
 
 class RefitParams(Section):
-    """`refit`: the best hyperparameters trained on train and val."""
+    """`refit`: the best hyperparameters trained on train and val, or those of another trial on the front."""
 
     seed: int = Field(0, ge=0, lt=2**32)
+    trial: int | None = Field(None, ge=0)  # its number; None: the winner
 
 
 class EvaluateParams(Section):

@@ -31,6 +31,12 @@ def test_without_a_reselection_the_searchs_score_is_called_what_it_is() -> None:
     assert "## The candidates" not in page(alone, TEST)
 
 
+def test_a_trial_that_was_named_is_not_called_the_best() -> None:
+    named = {**SELECTION, "chosen_trial": 5, "reselection": None, "named": True}
+    assert lines(named)[0].startswith("search: val_accuracy 1.0000 (trial 5, named by hand, one of 7 completed), optimistic by")
+    assert "| Search | trial 5, named by hand, one of 7 completed, on val | 1.0000 | none |" in page(named, TEST)
+
+
 @pytest.mark.parametrize(("search", "told"), [(0.05, "0.2000 too good"), (0.4, "0.1500 too modest")])
 def test_of_a_loss_less_is_better(search: float, told: str) -> None:
     of_loss = {**SELECTION, "metric": "val_loss", "search": {**SELECTION["search"], "value": search}}

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from pipeline import artifacts
-from pipeline.errors import DigestMismatch, MissingFile, RefitDiverged
+from pipeline.errors import DigestMismatch, MissingFile, RefitDiverged, WrongValue
 from pipeline.stages import refit
 from pipeline.training.settings import RefitParams
 from tests.projects import WINNER
@@ -53,6 +53,21 @@ def test_another_seed_gives_another_model(project: Path) -> None:
     before = _contents(project / "model")
     refit.run(RefitParams(seed=1))
     assert _contents(project / "model")["program.pt2"] != before["program.pt2"]
+
+
+def test_another_trial_of_the_front_is_refitted_when_it_is_named(project: Path) -> None:
+    small = {**WINNER, "trial_number": 9, "trial_key": "abcdef01-0009"}
+    small["hyperparameters"] = {**WINNER["hyperparameters"], "model.filters": 4}  # type: ignore[dict-item]
+    Path("results/search/front.yaml").write_text(json.dumps({"trials": [WINNER, small]}))
+
+    with pytest.raises(
+        WrongValue, match=r"refit\.trial — trial 7 is not on the front — choose from 3, 9, or null for the winner"
+    ):
+        refit.run(RefitParams(trial=7))
+    refit.run(RefitParams(trial=9))
+
+    facts = artifacts.read_json(Path("model/model.json"))
+    assert (facts["trial_key"], facts["hyperparameters"]["model.filters"]) == ("abcdef01-0009", 4)
 
 
 def test_a_refit_that_diverges_is_named_and_leaves_no_half_model(project: Path) -> None:

@@ -85,7 +85,7 @@ def by_factors(trials: Sequence[FrozenTrial], directions: Directions) -> list[Fr
     """The same trials as a TPE needs them that knows several objectives, a metric and costs; of one objective as they are.
 
     Costs by their logarithm: of a front, TPE takes as good what adds most volume to it, and by the costs themselves all small
-    networks would look the same beside the largest. Stopped ones without a value, since
+    networks would look the same beside the largest (benchmarks/bench_objectives.py). Stopped ones without a value, since
     Optuna's TPE breaks off at one that has it, and takes those without in the order given: here those that came furthest
     first, as it ranks them for one objective; whether one that stood higher was better depends on its costs.
     """

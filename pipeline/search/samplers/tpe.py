@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 class Tpe(Sampling):
     """Random until `startup_trials` have ended; then the best of `candidates` draws, by a model of `history` trials at most.
 
-    Hyperparameters that are searched under the same condition are drawn jointly. Time for a suggestion grows with the trials
-    in the model, so a long history is thinned: see history.thinned.
+    Hyperparameters that are searched under the same condition are drawn jointly, with several objectives each by itself. Time
+    for a suggestion grows with the trials in the model, so a long history is thinned: see history.thinned.
     """
 
     startup_trials: int = Field(default=10, ge=1)
@@ -27,13 +27,13 @@ class Tpe(Sampling):
     def build(self, seed: int, number: int) -> BaseSampler:
         """See Sampling."""
         from optuna.exceptions import ExperimentalWarning
-        from optuna.samplers import TPESampler
 
         from pipeline.search.samplers.history import Remembering, by_factors, thinned
+        from pipeline.search.samplers.parzen import FittingTPESampler
 
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ExperimentalWarning)  # `group` is in Optuna since 2.8
-            inner = TPESampler(
+            inner = FittingTPESampler(
                 seed=trial_seed(seed, number),
                 n_startup_trials=self.startup_trials,
                 n_ei_candidates=self.candidates,

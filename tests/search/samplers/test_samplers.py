@@ -125,3 +125,14 @@ def test_tpe_draws_hyperparameters_of_one_condition_jointly() -> None:
     waiting = study.ask()
     jointly = sampler("tpe", 0, 13).infer_relative_search_space(study, study.trials[waiting.number])
     assert set(jointly) == {"kind", "left", "right"}
+
+
+def test_tpe_of_several_objectives_draws_each_hyperparameter_by_itself() -> None:
+    study = optuna.create_study(directions=["maximize", "minimize"], sampler=sampler("random", 0, 0))
+    for _ in range(12):
+        trial = study.ask()
+        study.tell(trial, [trial.suggest_float("x", 0, 1), trial.suggest_float("y", 0, 1)])
+    study.sampler = tpe = sampler("tpe", 0, 12)
+    waiting = study.ask()
+    assert tpe.infer_relative_search_space(study, study.trials[waiting.number]) == {}
+    assert 0 <= waiting.suggest_float("x", 0, 1) <= 1
