@@ -36,7 +36,7 @@ LAYERS = [
 DEPTH = {part: depth for depth, row in enumerate(LAYERS) for part in row}
 DOORS = {
     "mlflow": ["pipeline.tracking"],
-    "ray": ["pipeline.search.local_ray", "pipeline.search.tuner", "pipeline.search.worker"],
+    "ray": ["pipeline.search.local_ray", "pipeline.search.ray_processes", "pipeline.search.tuner", "pipeline.search.worker"],
     "optuna": ["pipeline.study", "pipeline.search"],
     "sqlalchemy": ["pipeline.study"],
     "PIL": ["pipeline.data.images", "pipeline.report.samples"],  # which draws, and decodes nothing

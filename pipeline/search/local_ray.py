@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import gc
 import logging
-import os
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future, wait
 from dataclasses import dataclass, field
 from typing import Any
 
+from pipeline.search import ray_processes
 from pipeline.search.resources import Resources
 
 POLL_SECONDS = 0.1
-ONLOOKERS = ("start_api_server", "start_log_monitor", "start_monitor")  # methods of Ray's Node
 _SHARED_MEMORY_FLOOR = 256 * 2**20  # bytes; results and checkpoints never pass through the object store
 
 
@@ -56,6 +55,7 @@ class LocalRay:
         while wanted():
             if wait([self._started], POLL_SECONDS).done:
                 self._started.result()
+                ray_processes.trials_in_waiting_workers()
                 return wanted()
         return False
 
@@ -90,8 +90,7 @@ def _start(local: LocalRay, unwanted: Callable[[], bool]) -> None:
     import ray
 
     logging.getLogger("ray").setLevel(logging.CRITICAL)  # a worker that dies is retried; one that keeps dying is reported
-    _without_onlookers()
-    _without_runtime_environment()
+    ray_processes.only_what_trains()
     if unwanted():
         return
     ray.init(
@@ -102,37 +101,6 @@ def _start(local: LocalRay, unwanted: Callable[[], bool]) -> None:
         logging_level=logging.CRITICAL,
         object_store_memory=_SHARED_MEMORY_FLOOR + 2 * local.data_bytes,
     )
-
-
-def _without_onlookers() -> None:
-    """Leave out what only looks on: the server of the dashboard, the collector of logs, the autoscaler, essays on dead workers.
-
-    No option of `ray.init` does, though nobody uses them here; each is a process that imports Ray while the first trials wait.
-    What a later Ray calls by another name stays.
-    """
-    from ray._private import worker
-    from ray._private.node import Node
-
-    def nothing(node: Node, *_: Any, **__: Any) -> None:
-        node._webui_url = ""
-
-    for name in ONLOOKERS:
-        if hasattr(Node, name):
-            setattr(Node, name, nothing)
-    if hasattr(worker, "_worker_logs_enabled"):
-        worker._worker_logs_enabled = False
-
-
-def _without_runtime_environment() -> None:
-    """Let trials run in the workers that wait for them: for an environment of their own Ray would start others.
-
-    Ray Tune gives its trials the variables it lists, which the workers of this machine inherit from us anyway.
-    """
-    from ray.tune.execution import class_cache
-
-    os.environ.update(class_cache.DEFAULT_ENV_VARS)
-    class_cache.DEFAULT_ENV_VARS.clear()
-    class_cache.ENV_VARS_TO_PROPAGATE.clear()
 
 
 def _stop() -> None:

@@ -7,8 +7,8 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import pandas as pd
 from ruamel.yaml import YAML
 
 from pipeline import artifacts, layout
@@ -16,7 +16,7 @@ from pipeline.data.preparation.recipe import Recipe
 from pipeline.errors import NoTrialFinished, raise_all
 from pipeline.outcomes import Outcomes
 from pipeline.report import figures, front, scores
-from pipeline.search import audit, feasibility, leaderboard
+from pipeline.search import audit, feasibility
 from pipeline.search.budget import Budget
 from pipeline.search.run import ENDED_BY, Setting, fold_count, search
 from pipeline.search.selection import Selection, select
@@ -24,6 +24,9 @@ from pipeline.search.settings import SearchParams
 from pipeline.search.space import Space, load
 from pipeline.study.records import StudySnapshot, TrialRecord
 from pipeline.study.reruns import Reruns
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 def run(params: SearchParams, *, state: Path, tracking_uri: str, commit: str) -> None:
@@ -73,6 +76,8 @@ def _facts(params: SearchParams, recipe: Recipe, commit: str) -> dict[str, str]:
 
 
 def _write(folder: Path, snapshot: StudySnapshot, selection: Selection, space: Space, recipe: Recipe) -> None:
+    from pipeline.search import leaderboard  # loads pandas, for which Ray's start would have to wait
+
     tables: Mapping[str, pd.DataFrame] = {
         "leaderboard.csv": leaderboard.leaderboard(snapshot, selection),
         "history.csv": leaderboard.history(snapshot),

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import gc
 import importlib.util
+import inspect
 import os
 import signal
 import subprocess
@@ -12,14 +13,17 @@ import pytest
 import ray
 
 from pipeline.search import local_ray, ray_environment
-from pipeline.search.local_ray import ONLOOKERS
+from pipeline.search.ray_processes import AGENT_PORTS, AGENTS, ONLOOKERS
 
 
 def test_what_is_changed_in_ray_has_these_names_in_the_installed_one() -> None:
-    from ray._private import worker
+    from ray import _raylet
+    from ray._private import services, worker
     from ray._private.node import Node
     from ray.tune.execution import class_cache
 
+    assert [name for name in AGENT_PORTS if not hasattr(_raylet, name)] == []
+    assert all(f'"{name}=' in inspect.getsource(services.start_raylet) for name in AGENTS)
     assert {*class_cache.DEFAULT_ENV_VARS, *class_cache.ENV_VARS_TO_PROPAGATE}
     assert [name for name in ONLOOKERS if not hasattr(Node, name)] == []
     assert hasattr(worker, "_worker_logs_enabled")
