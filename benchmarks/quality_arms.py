@@ -82,8 +82,12 @@ class Convoy:
         return self._conductor.heard(Message(key, [metrics]))
 
     def chosen(self) -> str | None:
+        """The first of the candidates that the product trains again, were the search to end now."""
         best = self._conductor.progress().best
-        return best.key if best else max(self._latest, key=self._latest.__getitem__, default=None)
+        standing = {trial.key: self._latest[trial.key] for trial in self._conductor.running() if trial.key in self._latest}
+        if best is not None and best.value is not None:
+            standing[best.key] = best.value
+        return max(standing or self._latest, key=(standing or self._latest).__getitem__, default=None)
 
 
 class PlainOptuna:

@@ -115,7 +115,7 @@ def _variance_of_seeds(measured: Floats, drawn: Floats) -> float:
 
 def _candidate(contender: Contender, values: Floats, drawn: Floats, behind: Floats) -> Candidate:
     trial = contender.trial
-    assert trial.value is not None, "only completed trials are trained again"
+    assert trial.value is not None, "what has no value is no candidate"
     low, high = bootstrap.interval(drawn, CONFIDENCE)
     behind_low, behind_high = bootstrap.interval(behind, CONFIDENCE)
     return Candidate(

@@ -56,7 +56,7 @@ def require(found: Cost, limits: Limits) -> None:
 
 
 def within(snapshot: StudySnapshot, space: Space, recipe: Recipe, limits: Limits) -> StudySnapshot:
-    """The study without the completed trials whose networks are over the limits: it may have been searched under others.
+    """The study without the trials that could be chosen but are over the limits: it may have been searched under others.
 
     Of a trial whose latency was not measured it is not known whether it keeps a limit on that, so it is left out too.
     """
@@ -70,7 +70,8 @@ def within(snapshot: StudySnapshot, space: Space, recipe: Recipe, limits: Limits
             return False
         return True
 
-    return replace(snapshot, trials=tuple(trial for trial in snapshot.trials if trial.state != "completed" or kept(trial)))
+    choice = {"completed", "interrupted"}
+    return replace(snapshot, trials=tuple(trial for trial in snapshot.trials if trial.state not in choice or kept(trial)))
 
 
 def infeasible(space: Space, recipe: Recipe, limits: Limits) -> tuple[int, str]:

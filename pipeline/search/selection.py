@@ -104,7 +104,7 @@ def select(
         images=len(contenders[0].outcomes[0]),
         left_out=left_out,
         search_optimism=_search_optimism(best, ranking, snapshot.direction),
-        notes={trial.number: note for trial in trials if (note := _notes(planned[trial.key], snapshot.reruns))},
+        notes={trial.number: note for trial in trials if (note := _notes(trial, planned[trial.key], snapshot.reruns))},
     )
     return Selection(snapshot.metric, chosen, best, completed, reselected)
 
@@ -116,10 +116,13 @@ def _missing(planned: Sequence[Rerun], states: Mapping[str, State]) -> str:
     return ", ".join(told)
 
 
-def _notes(planned: Sequence[Rerun], reruns: Sequence[Rerun]) -> str:
+def _notes(trial: TrialRecord, planned: Sequence[Rerun], reruns: Sequence[Rerun]) -> str:
     """What is to be known of the trainings of a trial, each thing once."""
     mine = {rerun.run.key for rerun in planned}
-    return "; ".join(dict.fromkeys(rerun.run.note for rerun in reruns if rerun.run.key in mine and rerun.run.note))
+    stood = f"stood after {len(trial.epochs)} of {trial.planned_epochs} epochs when the search ended"
+    notes = [stood] if trial.state == "interrupted" else []
+    notes += [rerun.run.note for rerun in reruns if rerun.run.key in mine and rerun.run.note]
+    return "; ".join(dict.fromkeys(notes))
 
 
 def _of_each_seed(planned: Sequence[Rerun], outcomes: Mapping[str, Outcomes]) -> tuple[Outcomes, ...]:

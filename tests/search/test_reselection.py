@@ -20,6 +20,9 @@ from tests.search.reselecting import snapshot, trial
 TRIALS = [trial(number, value) for number, value in enumerate((0.7, None, 0.9, 0.8, 0.9, 0.6))]
 
 
+STANDING = ((), (epoch(1, 0.2), epoch(2, 0.95)), (epoch(1, math.nan),))  # of trials not at their end
+
+
 def numbers(study: StudySnapshot, count: int) -> list[int]:
     return [one.number for one in candidates(study, Reselect(candidates=count))]
 
@@ -28,6 +31,12 @@ def test_the_candidates_are_the_completed_trials_of_the_best_values_the_earlier_
     assert numbers(snapshot(*TRIALS), 3) == [2, 4, 3]
     assert numbers(snapshot(*TRIALS), 50) == [2, 4, 3, 0, 5]
     assert numbers(snapshot(*TRIALS, metric="val_loss"), 2) == [5, 0]
+
+
+def test_a_trial_that_the_end_of_the_budget_interrupted_is_a_candidate_with_the_value_where_it_stood() -> None:
+    begun = [replace(trial(6 + index, None), state="interrupted", epochs=epochs) for index, epochs in enumerate(STANDING)]
+    assert numbers(snapshot(*TRIALS, *begun), 3) == [7, 2, 4]
+    assert [one.value for one in candidates(snapshot(*TRIALS, *begun), Reselect())] == [0.95, 0.9, 0.9]
 
 
 def test_one_alone_is_no_choice() -> None:

@@ -108,6 +108,14 @@ def test_a_candidate_trained_in_another_way_says_so() -> None:
     assert record["reselection"]["notes"] == [{"trial_number": 3, "note": "in parts"}]
 
 
+def test_a_candidate_that_was_interrupted_says_where_it_stood() -> None:
+    stopped = replace(STUDY.trials[3], state="interrupted", value=None)
+    study = rerun_all(replace(STUDY, trials=tuple(stopped if one.number == 3 else one for one in STUDY.trials)))
+    record = selected(study, measured(study, RIGHT)).record()
+    stood = "stood after 1 of 1 epochs when the search ended"
+    assert record["reselection"]["notes"] == [{"trial_number": 3, "note": stood}]
+
+
 def test_what_is_written_down_names_who_is_tied_and_holds_plain_values() -> None:
     study = rerun_all(STUDY)
     record = selected(study, measured(study, {0: (0.91, 0.90), 2: (0.60, 0.60), 3: (0.90, 0.90)})).record()
