@@ -43,6 +43,7 @@ def interruptible(stop: Callable[[str], None], watched: Sequence[Process]) -> It
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
 
     def on_signal(number: int, frame: FrameType | None) -> None:
+        signal.alarm(0)  # Ray's handler may have run first: it lets the process abort in three seconds
         signal.signal(number, before[signal.Signals(number)])
         stop(signal.Signals(number).name)
 
@@ -56,6 +57,13 @@ def interruptible(stop: Callable[[str], None], watched: Sequence[Process]) -> It
     finally:
         ended.set()
         for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def take_back_signals() -> None:
+    """Put Python's own handlers first again: Ray installs one of its own, which prints where the process stands and aborts it."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        if (handler := signal.getsignal(number)) is not None:
             signal.signal(number, handler)
 
 

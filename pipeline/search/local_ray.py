@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from pipeline.search import ray_processes
+from pipeline.search.interruption import take_back_signals
 from pipeline.search.resources import Resources
 
 POLL_SECONDS = 0.1
@@ -50,11 +51,12 @@ class LocalRay:
             self._thread.start()
 
     def ready(self, wanted: Callable[[], bool]) -> bool:
-        """Wait until it can be used, while it is wanted; whether both hold. Raises what hinders it."""
+        """Wait in the main thread until it can be used, while it is wanted; whether both hold. Raises what hinders it."""
         self.start()
         while wanted():
             if wait([self._started], POLL_SECONDS).done:
                 self._started.result()
+                take_back_signals()
                 ray_processes.trials_in_waiting_workers()
                 return wanted()
         return False

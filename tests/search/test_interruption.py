@@ -1,15 +1,17 @@
 from __future__ import annotations
 
+import faulthandler
 import os
 import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import psutil
 import pytest
 
-from pipeline.search.interruption import EXIT_CODES, Asked, interruptible
+from pipeline.search.interruption import EXIT_CODES, Asked, interruptible, take_back_signals
 from pipeline.search.orphan import Process
 
 SIGNALS = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
@@ -22,6 +24,25 @@ def test_a_signal_asks_for_the_end_instead_of_ending_at_once(number: signal.Sign
         os.kill(os.getpid(), number)
         assert reasons == [number.name]
     assert EXIT_CODES[number.name] == 128 + number
+
+
+def test_an_alarm_that_another_handler_set_does_not_end_the_process_meanwhile() -> None:
+    with interruptible(lambda reason: None, []):
+        signal.alarm(30)
+        os.kill(os.getpid(), signal.SIGTERM)
+        assert signal.alarm(0) == 0
+
+
+def test_handlers_that_another_library_put_before_ours_are_put_behind(tmp_path: Path) -> None:
+    reasons: list[str] = []
+    with interruptible(reasons.append, []), (tmp_path / "stacks").open("w") as file:
+        faulthandler.register(signal.SIGTERM, file)  # as Ray does, behind Python's back
+        os.kill(os.getpid(), signal.SIGTERM)
+        assert reasons == []
+        take_back_signals()
+        os.kill(os.getpid(), signal.SIGTERM)
+        assert reasons == ["SIGTERM"]
+        faulthandler.unregister(signal.SIGTERM)
 
 
 def test_a_second_ctrl_c_acts_as_usual() -> None:
