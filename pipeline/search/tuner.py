@@ -119,7 +119,7 @@ class StudyScheduler(_OfThisProcess, FIFOScheduler):
 
         Of a worker that dies while it takes up another trial Ray Tune speaks twice, and drops that trial.
         """
-        if self._was_taken_up(tune_controller, trial) and trial.status == Trial.ERROR:
+        if self._no_longer_taken_up(tune_controller, trial) and trial.status == Trial.ERROR:
             return
         key = trial.config["trial_key"]
         self._deaths[key] += 1
@@ -133,8 +133,8 @@ class StudyScheduler(_OfThisProcess, FIFOScheduler):
             self._dropped.append(trial.config)
 
     @staticmethod
-    def _was_taken_up(tune_controller: Any, trial: Trial) -> bool:
-        """Whether a worker was on it when it died; Ray Tune would wait for that for ever."""
+    def _no_longer_taken_up(tune_controller: Any, trial: Trial) -> bool:
+        """Let Ray Tune wait no longer for a worker to take the trial up, which it would for ever; whether it waited."""
         waited_for: set[Trial] = tune_controller._resetting_trials
         if trial not in waited_for:
             return False
