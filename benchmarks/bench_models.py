@@ -4,8 +4,10 @@
 
 DATA is a folder with the unpacked image folders cifar10, flowers5, trashnet and pneumonia28; Fashion-MNIST is Debian's package
 dataset-fashion-mnist. The images are ingested, split and prepared once a set by Convoy's stages; every arm reads the same arrays
-and searches for the same wall-clock, its start included, on all cores. Winners of Convoy and of the plain stack are trained on
-train and val and measured by the same stages; AutoKeras predicts with the best model that it has. The interval is Wilson's, 95 %.
+and searches for the same wall-clock, its start included, on all cores that it may use (`taskset -c 0 python …` for one). Convoy
+does not train its best again before it chooses, since that comes on top of its budget. Winners of Convoy and of the plain stack
+are trained on train and val and measured by the same stages; AutoKeras predicts with the best model that it has. The interval is
+Wilson's, 95 %.
 
 plain: Ray Tune, OptunaSearch, ASHA and MLflowLoggerCallback as their documentation shows them, with Convoy's space, its first
 points and its training loop, so that only the search differs. autokeras: ImageClassifier as it comes, on the torch backend, in
@@ -73,7 +75,14 @@ def _params(name: str, data: Path, minutes: float, seed: int, space: str) -> dic
     return {
         "ingest": {**source, "kind": KINDS.get(name, "photos"), "on_bad_image": "skip"},
         "split": {"seed": seed},
-        "search": {"seed": seed, "space": space, "trials": None, "time_limit_minutes": minutes, "tracking_uri": None},
+        "search": {
+            "seed": seed,
+            "space": space,
+            "trials": None,
+            "time_limit_minutes": minutes,
+            "tracking_uri": None,
+            "reselect": {"candidates": 1},
+        },
         "refit": {"seed": seed},
     }
 

@@ -72,11 +72,11 @@ def measured(command: list[str], folder: Path) -> Cost:
 
 
 def machine() -> str:
-    """One line: cores, Python and the versions that matter."""
+    """One line: cores that may be used, Python and the versions that matter."""
     packages = ", ".join(
         f"{name} {version(name)}" for name in ("torch", "ray", "optuna", "mlflow", "pillow", "simplejpeg", "numpy")
     )
-    return f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}, {packages}"
+    return f"{len(os.sched_getaffinity(0))} cores, {platform.machine()}, Python {platform.python_version()}, {packages}"
 
 
 def yaml() -> YAML:
