@@ -41,7 +41,7 @@ DOORS = {
     "sqlalchemy": ["pipeline.study"],
     "PIL": ["pipeline.data.images", "pipeline.report.samples"],  # which draws, and decodes nothing
     "simplejpeg": ["pipeline.data.images.jpeg"],
-    "sklearn": ["pipeline.data.sources.digits"],
+    "sklearn": ["pipeline.data.sources.digits", "pipeline.search.importance"],
     "matplotlib": ["pipeline.report"],
     "requests": ["pipeline.data.sources.reading.transfer"],
     "tempfile": ["pipeline.artifacts", "pipeline.tracking.pull"],

@@ -22,6 +22,7 @@ from pipeline.search.run import ENDED_BY, Setting, fold_count, search
 from pipeline.search.selection import Selection, select
 from pipeline.search.settings import SearchParams
 from pipeline.search.space import Space, load
+from pipeline.study import store
 from pipeline.study.records import StudySnapshot, TrialRecord
 from pipeline.study.reruns import Reruns
 
@@ -37,7 +38,8 @@ def run(params: SearchParams, *, state: Path, tracking_uri: str, commit: str) ->
     setting = Setting(state, layout.PROCESSED, tracking_uri, _facts(params, recipe, commit))
     snapshot = search(params, space, recipe, setting)
     selection = _select(snapshot, params, space, recipe, setting)
-    _write(layout.SEARCH, snapshot, selection, space, recipe)
+    wall_seconds = store.Study(setting.database, snapshot.study_id).row.seconds_used
+    _write(layout.SEARCH, snapshot, selection, space, recipe, wall_seconds)
     judged = audit.lines(audit.audit(snapshot), "on the front" if snapshot.objectives else "in the top tenth")
     print("\n".join([*judged, *front.lines(_summary(snapshot, selection)), *scores.lines(selection.record())]))
 
@@ -75,18 +77,22 @@ def _facts(params: SearchParams, recipe: Recipe, commit: str) -> dict[str, str]:
     }
 
 
-def _write(folder: Path, snapshot: StudySnapshot, selection: Selection, space: Space, recipe: Recipe) -> None:
-    from pipeline.search import leaderboard  # loads pandas, for which Ray's start would have to wait
+def _write(
+    folder: Path, snapshot: StudySnapshot, selection: Selection, space: Space, recipe: Recipe, wall_seconds: float
+) -> None:
+    from pipeline.search import account, leaderboard  # load pandas, for which Ray's start would have to wait
 
     tables: Mapping[str, pd.DataFrame] = {
         "leaderboard.csv": leaderboard.leaderboard(snapshot, selection),
         "history.csv": leaderboard.history(snapshot),
         "curves.csv": leaderboard.curves(snapshot),
+        "time.csv": account.times(snapshot, wall_seconds),
     }
     for name, table in tables.items():
         artifacts.write_text(folder / name, table.to_csv(index=False, lineterminator="\n"))
     artifacts.write_text(folder / "best.yaml", _yaml(_best(snapshot, selection, space)))
     artifacts.write_json(folder / "summary.json", _summary(snapshot, selection))
+    artifacts.write_json(folder / "study.json", account.account(snapshot, space))
     picture = figures.search_history(*leaderboard.points(snapshot), snapshot.metric, snapshot.direction)
     artifacts.write_bytes(folder / "history.png", picture)
     shown = snapshot if snapshot.objectives else _with_parameters(snapshot, space, recipe)
