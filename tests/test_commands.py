@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import shutil
 from pathlib import Path
 
@@ -8,7 +9,10 @@ import pytest
 from PIL import Image
 
 from pipeline import artifacts, layout
-from pipeline.__main__ import STAGES, main
+from pipeline.__main__ import main
+from pipeline.commands import all_commands
+from pipeline.commands.command import Command
+from pipeline.commands.parser import parse
 from pipeline.study import store
 from pipeline.study.records import StudyRow
 from tests import searches
@@ -117,8 +121,34 @@ def test_the_end_of_a_run_is_pulled_and_predicts_where_the_project_is_unknown(
     assert "dark.png: " in last.out and "refused" in last.out and "E307" in last.err
 
 
-@pytest.mark.parametrize("command", [*STAGES, "check", "preview", "status", "sync", "pull", "predict"])
-def test_every_command_explains_itself(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("command", all_commands(), ids=lambda command: command.name)
+def test_every_command_explains_itself_with_examples_that_it_takes(command: Command, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit, match="0"):
-        main([command, "--help"])
-    assert "usage: convoy" in capsys.readouterr().out
+        main([command.name, "--help"])
+    page = capsys.readouterr().out
+    assert "usage: convoy" in page and command.examples
+    for words in command.examples:
+        assert f"convoy {words}" in page and parse(shlex.split(words)).command == command.name
+
+
+def test_the_help_names_every_command_once(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="0"):
+        main(["--help"])
+    first_words = [line.split()[0] for line in capsys.readouterr().out.splitlines() if line.startswith("  ")]
+    names = [command.name for command in all_commands()]
+    assert [word for word in first_words if word in names] == names
+
+
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [
+        ("serach", "did you mean search?"),
+        ("--debug statsu", "did you mean status?"),
+        ("xyz", "choose from"),
+        ("predict x.png --jsn", "did you mean --json?"),
+        ("plan now", "see `convoy plan --help`"),
+    ],
+)
+def test_a_misspelt_command_or_option_gets_the_nearest_one(typed: str, said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(typed.split()) == 2
+    assert "E211 convoy" in (line := capsys.readouterr().err) and said in line

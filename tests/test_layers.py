@@ -111,7 +111,13 @@ def test_files_are_written_through_artifacts_alone() -> None:
 def test_package_inits_are_empty_but_those_that_say_what_a_package_offers() -> None:
     inits = [file for file in MODULES.values() if file.name == "__init__.py"]
     full = [str(file.parent.relative_to(PACKAGE.parent)) for file in inits if file.read_bytes()]
-    registries = ["pipeline/data/sources", "pipeline/models", "pipeline/search/samplers", "pipeline/search/stopping"]
+    registries = [
+        "pipeline/commands",
+        "pipeline/data/sources",
+        "pipeline/models",
+        "pipeline/search/samplers",
+        "pipeline/search/stopping",
+    ]
     vocabulary = "pipeline/models/layers"  # of which whoever adds a family writes it
     assert full == sorted(["pipeline", *registries, vocabulary])
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
-from pipeline.__main__ import _parser
+from pipeline.commands.parser import parser
 from tests.imports import REPOSITORY
 
 README = REPOSITORY / "README.md"
@@ -61,7 +61,7 @@ def test_a_command_that_a_page_names_exists(page: Path, words: list[str]) -> Non
 def _parses(arguments: list[str]) -> bool:
     """Whether the command line takes them; a command alone need not have its arguments."""
     try:
-        return bool(_parser().parse_args(arguments if len(arguments) > 1 else [*arguments, "--help"]).act)
+        return bool(parser().parse_args(arguments if len(arguments) > 1 else [*arguments, "--help"]).act)
     except SystemExit as end:
         return end.code == 0
 

@@ -1,0 +1,41 @@
+"""check: what a run would do, the layers of a configuration, and everything that is wrong, at once."""
+
+from __future__ import annotations
+
+import argparse
+
+from pipeline.commands import project
+from pipeline.commands.command import Command
+from pipeline.errors import raise_all
+
+
+def _act(options: argparse.Namespace) -> None:
+    root = project.enter()
+    from pipeline.check import check_all, question
+
+    lines, problems = check_all(root, question(options.point, options.image, options.classes))
+    print("\n".join(lines))
+    raise_all(problems)
+
+
+def _arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "point", metavar="NAME=VALUE", nargs="*", help="print the layers of this configuration, e.g. model.filters=32"
+    )
+    parser.add_argument("--image", metavar="HxWxC", help="for images of this size; default: as prepared")
+    parser.add_argument("--classes", type=int, help="for this many classes; default: as prepared")
+
+
+COMMANDS = (
+    Command(
+        "check",
+        "Look before and while it runs",
+        "everything that is wrong with parameters, space, data, resources, tracking",
+        {
+            "check": "before a search",
+            "check model.num_conv_layers=3 --image 32x32x3": "the layers of this network on such images",
+        },
+        _act,
+        _arguments,
+    ),
+)

@@ -1,0 +1,35 @@
+"""What a command is: its name, what `--help` says of it, its arguments, and what it does."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+Group = Literal["Run", "Look before and while it runs", "The registry", "Take the model"]
+
+
+@dataclass(frozen=True)
+class Command:
+    """One command of `convoy`.
+
+    summary: one line for `convoy --help`; examples: command lines without `convoy` → what each does; act: given the parsed
+    arguments, does it; arguments: adds those it takes to a parser; details: more for its own `--help`.
+    """
+
+    name: str
+    group: Group
+    summary: str
+    examples: dict[str, str]
+    act: Callable[[argparse.Namespace], None]
+    arguments: Callable[[argparse.ArgumentParser], None] = lambda parser: None
+    details: str = ""
+
+
+def positive(text: str) -> int:
+    """A whole number of 1 or more, as the `type` of an argument."""
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError("should be 1 or more")
+    return number

@@ -1,0 +1,52 @@
+"""The stages as commands: one stage alone, in the project's folder, with its section of params.yaml."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+from pathlib import Path
+from typing import Any
+
+from pipeline import layout, params
+from pipeline.commands import project
+from pipeline.commands.command import Command
+from pipeline.params import Params
+
+_SUMMARIES = {
+    "ingest": "read every image of the source into a catalog",
+    "split": "give each image its side: train, val or test",
+    "preprocess": "resize, pack and measure the images",
+    "search": "look for the best network until the budget is spent",
+    "refit": "train the winner once more, on train and val",
+    "evaluate": "open the sealed test split and score the model",
+    "register": "hand the model to the registry, as champion if it is no worse",
+}
+STAGES = tuple(_SUMMARIES)
+
+
+def _run(name: str) -> None:
+    root = project.enter()
+    parameters = params.load(layout.PARAMS)
+    stage = importlib.import_module(f"pipeline.stages.{name}")
+    stage.run(getattr(parameters, name), **_circumstances(name, parameters, root))
+
+
+def _circumstances(stage: str, parameters: Params, root: Path) -> dict[str, Any]:
+    """What a stage needs beside its section, since it is no parameter or the same for several."""
+    if stage in ("ingest", "preprocess"):
+        return {"state": layout.state(root)}
+    uri = project.tracking_uri(root, parameters)
+    if stage == "search":
+        return {"state": layout.state(root), "tracking_uri": uri, "commit": project.commit()}
+    return {"tracking_uri": uri, "experiment": parameters.search.experiment} if stage == "register" else {}
+
+
+def _command(name: str) -> Command:
+    def act(options: argparse.Namespace) -> None:
+        _run(name)
+
+    details = f"Its parameters are the section `{name}` of params.yaml. `dvc repro` runs it with whatever else is out of date."
+    return Command(name, "Run", _SUMMARIES[name], {name: f"the stage {name} alone"}, act, details=details)
+
+
+COMMANDS = tuple(_command(name) for name in STAGES)
