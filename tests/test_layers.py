@@ -24,13 +24,13 @@ LAYERS = [
     ["pipeline.search"],
     ["pipeline.tracking"],
     ["pipeline.study"],
-    ["pipeline.report", "pipeline.measurement", "pipeline.predict"],
+    ["pipeline.report", "pipeline.measurement", "pipeline.paired", "pipeline.predict"],
     ["pipeline.bootstrap"],
     ["pipeline.outcomes"],
     ["pipeline.artifacts"],
     ["pipeline.training"],
     ["pipeline.data", "pipeline.models"],
-    ["pipeline.layout", "pipeline.config"],
+    ["pipeline.layout", "pipeline.config", "pipeline.timing"],
     ["pipeline.errors"],
 ]
 DEPTH = {part: depth for depth, row in enumerate(LAYERS) for part in row}
@@ -44,7 +44,7 @@ DOORS = {
     "sklearn": ["pipeline.data.sources.digits", "pipeline.search.importance"],
     "matplotlib": ["pipeline.report"],
     "requests": ["pipeline.data.sources.reading.transfer"],
-    "tempfile": ["pipeline.artifacts", "pipeline.tracking.pull"],
+    "tempfile": ["pipeline.artifacts", "pipeline.tracking.pull", "pipeline.tracking.tested"],
     "pickle": [],
 }
 WRITING = {"write_text", "write_bytes"}

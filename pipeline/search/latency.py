@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-import statistics
-import time
-
 import torch
 
+from pipeline.timing import median_ms
 from pipeline.training.tensors import Streamed
-
-WARM_UP = 10  # runs before those that count, in which kernels are chosen and memory is found
-_RUNS, _FEWEST, _SECONDS = 100, 10, 0.5  # timed: at most, at least, and after which no further one is begun
 
 
 def latency_ms(network: torch.nn.Module, standardize: torch.nn.Module, images: torch.Tensor | Streamed) -> float:
@@ -23,12 +18,4 @@ def latency_ms(network: torch.nn.Module, standardize: torch.nn.Module, images: t
     image = images[:1].cpu()
     network.eval()
     with torch.inference_mode():
-        for _ in range(WARM_UP):
-            network(standardize(image.to(device))).cpu()
-        begun = time.perf_counter()
-        taken: list[float] = []
-        while len(taken) < _FEWEST or (len(taken) < _RUNS and time.perf_counter() - begun < _SECONDS):
-            start = time.perf_counter()
-            network(standardize(image.to(device))).cpu()  # which waits for a GPU
-            taken.append(1e3 * (time.perf_counter() - start))
-    return round(statistics.median(taken), 4)
+        return median_ms(lambda: network(standardize(image.to(device))).cpu())  # which waits for a GPU

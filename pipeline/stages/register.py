@@ -14,7 +14,7 @@ from pipeline.tracking.settings import RegisterParams
 def run(params: RegisterParams, tracking_uri: str, experiment: str = "convoy") -> None:
     """Register the model unless it is registered already, write down what came of it, and say what to do next."""
     model = read_finished(layout.MODEL, layout.EVALUATION)
-    registration = register(model, params.registered_name(model.source), tracking_uri, experiment)
+    registration = register(model, params.registered_name(model.source), tracking_uri, experiment, params)
     artifacts.write_json(layout.REGISTRATION, asdict(registration))
     print(summary(registration, model))
 

@@ -1,4 +1,4 @@
-"""The registered model: logged once, one version a model, an alias that never moves to a worse one."""
+"""The registered model: logged once, one version a model, an alias that goes to another only through the gate."""
 
 from __future__ import annotations
 
@@ -9,10 +9,15 @@ from importlib.metadata import version as installed_version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipeline.tracking.champion import Alias, Standing, classes_digest, decide
+from pipeline.tracking import alias_log
+from pipeline.tracking.challenge import judgement, settle
 from pipeline.tracking.connection import acting_on, connect, experiment_id, reaching, redacted
+from pipeline.tracking.cost import cost
 from pipeline.tracking.finished import FinishedModel
+from pipeline.tracking.gate import Alias
 from pipeline.tracking.refit_run import MODEL_TAG, log_refit
+from pipeline.tracking.settings import RegisterParams
+from pipeline.tracking.version_tags import REASON_TAG, cost_tags, has_cost, version_tags
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -21,9 +26,8 @@ if TYPE_CHECKING:
 
 _CODE = Path(__file__).with_name("served_model.py")
 _REQUIREMENTS = ("mlflow", "numpy", "pandas", "torch")  # what served_model.py imports
-_ACCURACY, _TEST, _CLASSES = "convoy.test_accuracy", "convoy.test_digest", "convoy.classes_digest"
-_REASON = "convoy.alias_reason"
 _AWAIT_SECONDS = 60
+_DEFAULT = RegisterParams()
 
 
 @dataclass(frozen=True)
@@ -40,19 +44,23 @@ class Registration:
     pull_command: str  # `convoy pull …` that fetches this version
 
 
-def register(model: FinishedModel, name: str, uri: str, experiment: str) -> Registration:
+def register(model: FinishedModel, name: str, uri: str, experiment: str, params: RegisterParams = _DEFAULT) -> Registration:
     """Log the refit run, register the model under `name` unless it is there already, and set the alias it deserves.
 
     Raises TrackingUnreachable; nothing is lost then and the same call completes what is missing.
     """
     with reaching(uri):
         client = connect(uri)
-        run_id = log_refit(client, experiment_id(client, experiment, uri), model)
-        version = _find_version(client, name, run_id, model.digest) or _create_version(client, name, run_id, model, uri)
-        alias, reason = _set_alias(client, name, version)
-        command = _pull_command(client, name, alias)
+        experiment = experiment_id(client, experiment, uri)
+        run_id = log_refit(client, experiment, model)
+        log = alias_log.open_log(client, name, experiment)
+        found = _find_version(client, name, run_id, model.digest)
+        version = _completed(client, found, model) if found else _create_version(client, name, run_id, model, uri)
+        verdict = settle(log, str(version.version), judgement(client, model, version, params))
+        client.set_model_version_tag(name, str(version.version), REASON_TAG, verdict.reason)
+        command = _pull_command(client, name, verdict.alias)
     accuracy = float(model.test["test_accuracy"])
-    return Registration(name, str(version.version), alias, reason, accuracy, run_id, redacted(uri), command)
+    return Registration(name, str(version.version), verdict.alias, verdict.reason, accuracy, run_id, redacted(uri), command)
 
 
 def _find_version(client: MlflowClient, name: str, run_id: str, digest: str) -> ModelVersion | None:
@@ -62,18 +70,22 @@ def _find_version(client: MlflowClient, name: str, run_id: str, digest: str) -> 
 
 
 def _create_version(client: MlflowClient, name: str, run_id: str, model: FinishedModel, uri: str) -> ModelVersion:
-    tags = {
-        MODEL_TAG: model.digest,
-        _ACCURACY: repr(float(model.test["test_accuracy"])),
-        _TEST: str(model.test["test_digest"]),
-        _CLASSES: classes_digest(model.classes),
-        **{name: str(value) for name, value in model.facts["hyperparameters"].items()},
-    }
-    _ensure_registered_name(client, name)
+    tags = version_tags(model) | cost_tags(cost(model))
     with acting_on(uri):
         model_id = _log_model(model, run_id)
         source = f"models:/{model_id}"
         return client.create_model_version(name, source, run_id, tags, await_creation_for=_AWAIT_SECONDS, model_id=model_id)
+
+
+def _completed(client: MlflowClient, version: ModelVersion, model: FinishedModel) -> ModelVersion:
+    """With every tag as it should be: the model may have been tested again, or registered by an earlier Convoy."""
+    wanted = version_tags(model)
+    if not has_cost(version):
+        wanted |= cost_tags(cost(model))
+    for tag, value in wanted.items():
+        if version.tags.get(tag) != value:
+            client.set_model_version_tag(version.name, version.version, tag, value)
+    return client.get_model_version(version.name, version.version)
 
 
 def _log_model(model: FinishedModel, run_id: str) -> str:
@@ -91,16 +103,6 @@ def _log_model(model: FinishedModel, run_id: str) -> str:
             input_example=_example(model),
         )
     return str(logged.model_id)
-
-
-def _ensure_registered_name(client: MlflowClient, name: str) -> None:
-    from mlflow.exceptions import MlflowException
-
-    try:
-        client.create_registered_model(name)
-    except MlflowException as error:
-        if error.error_code != "RESOURCE_ALREADY_EXISTS":
-            raise
 
 
 def requirements() -> list[str]:
@@ -127,30 +129,6 @@ def _example(model: FinishedModel) -> Any:
     recipe = model.facts["recipe"]
     side = int(recipe["image_size"])
     return np.zeros((2, int(recipe["channels"]), side, side), dtype=np.uint8)
-
-
-def _standing(version: ModelVersion) -> Standing:
-    tags = version.tags
-    return Standing(str(version.version), float(tags.get(_ACCURACY, 0.0)), tags.get(_TEST, ""), tags.get(_CLASSES, ""))
-
-
-def _set_alias(client: MlflowClient, name: str, version: ModelVersion) -> tuple[Alias, str]:
-    candidate, present = _standing(version), _champion(client, name)
-    alias, reason = decide(candidate, present)
-    if present is not None and present.version == candidate.version:
-        return alias, version.tags.get(_REASON, reason)
-    if alias == "champion" and present is not None:
-        client.set_model_version_tag(name, candidate.version, "convoy.previous_champion", present.version)
-    client.set_model_version_tag(name, candidate.version, _REASON, reason)
-    client.set_registered_model_alias(name, alias, candidate.version)
-    if alias == "champion" and client.get_registered_model(name).aliases.get("challenger") == candidate.version:
-        client.delete_registered_model_alias(name, "challenger")
-    return alias, reason
-
-
-def _champion(client: MlflowClient, name: str) -> Standing | None:
-    aliases = client.get_registered_model(name).aliases
-    return _standing(client.get_model_version_by_alias(name, "champion")) if "champion" in aliases else None
 
 
 def _pull_command(client: MlflowClient, name: str, alias: Alias) -> str:

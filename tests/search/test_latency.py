@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import torch
 
-from pipeline.search.latency import WARM_UP, latency_ms
+from pipeline.search.latency import latency_ms
+from pipeline.timing import WARM_UP
 
 
 class Watched(torch.nn.Module):

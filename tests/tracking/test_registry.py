@@ -1,22 +1,24 @@
-"""A model is registered once, and the champion changes only for one that is no worse."""
+"""A model is registered once, and the champion changes only through the gate."""
 
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from mlflow import MlflowClient
 
-from pipeline.tracking.champion import Standing, decide
+from pipeline.errors import DigestMismatch
+from pipeline.tracking.alias_log import AliasLog, entry, open_log
 from pipeline.tracking.connection import acting_on
 from pipeline.tracking.finished import FinishedModel, read_finished
 from pipeline.tracking.project import project as project_study
 from pipeline.tracking.registry import register
+from pipeline.tracking.settings import RegisterParams
 from tests.tracking.studies import study, trial
-
-CHAMPION = Standing(version="1", test_accuracy=0.9, test_digest="t", classes_digest="c")
 
 
 @pytest.fixture
@@ -24,21 +26,22 @@ def model(project: Path) -> FinishedModel:
     return read_finished(Path("model"), Path("results/evaluation"))
 
 
-@pytest.mark.parametrize(
-    ("candidate", "champion", "alias", "reason"),
-    [
-        (CHAMPION, None, "champion", "first version"),
-        (CHAMPION, CHAMPION, "champion", "already"),
-        (replace(CHAMPION, version="2", test_accuracy=0.9), CHAMPION, "champion", "no worse"),
-        (replace(CHAMPION, version="2", test_accuracy=0.95), CHAMPION, "champion", "no worse"),
-        (replace(CHAMPION, version="2", test_accuracy=0.89), CHAMPION, "challenger", "worse on the same test images"),
-        (replace(CHAMPION, version="2", test_accuracy=1.0, test_digest="u"), CHAMPION, "challenger", "other images"),
-        (replace(CHAMPION, version="2", test_accuracy=1.0, classes_digest="d"), CHAMPION, "challenger", "other classes"),
-    ],
-)
-def test_the_alias_follows_from_the_comparison(candidate: Standing, champion: Standing | None, alias: str, reason: str) -> None:
-    decided, why = decide(candidate, champion)
-    assert decided == alias and reason in why
+def other(model: FinishedModel, *, wrong: int, images: str = "test") -> FinishedModel:
+    """Another model, which has the first `wrong` of the 30 test images wrong and the others right."""
+    folder = model.evaluation.parent / f"evaluation of {wrong} wrong on {images}"
+    shutil.copytree(model.evaluation, folder)
+    table = pd.read_csv(folder / "predictions.csv")
+    table["digest"] = table["digest"].str.replace("test", images)
+    for row, actual in enumerate(table["actual"]):
+        said = actual if row >= wrong else next(name for name in model.classes if name != actual)
+        table.loc[row, [f"p_{name}" for name in model.classes]] = [float(name == said) for name in model.classes]
+    table.to_csv(folder / "predictions.csv", index=False)
+    test = model.test | {"test_accuracy": 1 - wrong / 30}
+    return replace(model, evaluation=folder, digest=f"{wrong:064}", test=test)
+
+
+def log_of(client: MlflowClient) -> AliasLog:
+    return open_log(client, "convoy-bands", client.get_experiment_by_name("convoy").experiment_id)
 
 
 def test_the_refit_run_tells_all_and_hangs_below_its_study(mlflow_uri: str, model: FinishedModel) -> None:
@@ -66,31 +69,88 @@ def test_registering_the_same_model_again_makes_nothing_new(mlflow_uri: str, mod
     assert register(model, "convoy-bands", mlflow_uri, "convoy") == first
 
     assert [str(version.version) for version in client.search_model_versions("name = 'convoy-bands'")] == ["1"]
-    assert len(client.search_runs([client.get_experiment_by_name("convoy").experiment_id])) == 1
+    experiment = client.get_experiment_by_name("convoy").experiment_id
+    assert sorted(run.data.tags["convoy.kind"] for run in client.search_runs([experiment])) == ["aliases", "refit"]
+    assert len(open_log(client, "convoy-bands", experiment).entries()) == 1
     after = client.get_run(first.run_id).to_dictionary()
     assert {**after["data"], **after["inputs"]} == {**before["data"], **before["inputs"]}
 
 
 def test_a_worse_model_is_the_challenger_with_the_reason_written_down(mlflow_uri: str, model: FinishedModel) -> None:
     register(model, "convoy-bands", mlflow_uri, "convoy")
-    worse = replace(model, digest="0" * 64, test=model.test | {"test_accuracy": 0.1})
 
-    registration = register(worse, "convoy-bands", mlflow_uri, "convoy")
+    registration = register(other(model, wrong=9), "convoy-bands", mlflow_uri, "convoy")
 
     client = MlflowClient(mlflow_uri)
     challenger = client.get_model_version_by_alias("convoy-bands", "challenger")
     assert (registration.alias, str(challenger.version)) == ("challenger", registration.version) == ("challenger", "2")
-    assert "worse on the same test images" in challenger.tags["convoy.alias_reason"]
+    assert challenger.tags["convoy.alias_reason"] == registration.reason
+    assert "worse on the same test images: accuracy 0.7000, champion version 1 has" in registration.reason
+    assert "0 images right here alone and" in registration.reason and "n = 30" in registration.reason
     assert str(client.get_model_version_by_alias("convoy-bands", "champion").version) == "1"
 
 
 def test_a_better_model_replaces_the_champion_and_names_it(mlflow_uri: str, model: FinishedModel) -> None:
-    register(replace(model, test=model.test | {"test_accuracy": 0.1}), "convoy-bands", mlflow_uri, "convoy")
+    register(other(model, wrong=9), "convoy-bands", mlflow_uri, "convoy")
 
-    registration = register(replace(model, digest="0" * 64), "convoy-bands", mlflow_uri, "convoy")
+    registration = register(model, "convoy-bands", mlflow_uri, "convoy", RegisterParams(rule="better"))
 
-    champion = MlflowClient(mlflow_uri).get_model_version_by_alias("convoy-bands", "champion")
-    assert (registration.alias, str(champion.version), champion.tags["convoy.previous_champion"]) == ("champion", "2", "1")
+    client = MlflowClient(mlflow_uri)
+    assert (registration.alias, str(client.get_model_version_by_alias("convoy-bands", "champion").version)) == ("champion", "2")
+    assert [(one.version, one.previous) for one in log_of(client).entries()] == [("1", ""), ("2", "1")]
+
+
+@pytest.mark.parametrize(
+    ("params", "changed", "reason"),
+    [
+        ({"limits": {"parameters": 10}}, {}, "is over the limit of 10"),
+        ({}, {"images": "other"}, "not comparable: champion version 1 was tested on other images"),
+        ({}, {"classes": ["a", "b", "c"]}, "not comparable: champion version 1 tells other classes apart"),
+    ],
+)
+def test_a_better_model_that_may_not_or_cannot_be_compared_stays_challenger(
+    mlflow_uri: str, model: FinishedModel, params: dict[str, object], changed: dict[str, object], reason: str
+) -> None:
+    register(other(model, wrong=9), "convoy-bands", mlflow_uri, "convoy")
+    better = other(model, wrong=0, images=str(changed.get("images", "test")))
+    better = replace(better, facts=better.facts | {name: value for name, value in changed.items() if name == "classes"})
+
+    registration = register(better, "convoy-bands", mlflow_uri, "convoy", RegisterParams.model_validate(params))
+
+    assert registration.alias == "challenger" and reason in registration.reason
+
+
+def test_the_same_images_prepared_otherwise_are_still_the_same(mlflow_uri: str, model: FinishedModel) -> None:
+    register(model, "convoy-bands", mlflow_uri, "convoy")
+    anew = other(model, wrong=0)
+
+    registration = register(
+        replace(anew, test=anew.test | {"test_digest": "packed otherwise"}), "convoy-bands", mlflow_uri, "convoy"
+    )
+
+    assert registration.alias == "champion" and "no worse on the same test images" in registration.reason
+
+
+def test_predictions_changed_in_the_store_are_noticed(mlflow_uri: str, model: FinishedModel, tmp_path: Path) -> None:
+    register(model, "convoy-bands", mlflow_uri, "convoy")
+    for stored in (tmp_path / "mlflow/mlruns").rglob("predictions.csv"):
+        stored.write_text(stored.read_text().replace("test0001", "test9999"))
+
+    with pytest.raises(DigestMismatch, match="convoy-bands version 1"):
+        register(other(model, wrong=0), "convoy-bands", mlflow_uri, "convoy")
+
+
+def test_a_version_that_was_rolled_back_does_not_come_back_by_itself(mlflow_uri: str, model: FinishedModel) -> None:
+    register(model, "convoy-bands", mlflow_uri, "convoy")
+    second = other(model, wrong=0)
+    register(second, "convoy-bands", mlflow_uri, "convoy")
+    log = log_of(MlflowClient(mlflow_uri))
+    known = log.entries()
+    log.append(known, entry(known, "champion", "1", "rollback", "sees ghosts"))
+
+    registration = register(second, "convoy-bands", mlflow_uri, "convoy")
+
+    assert registration.alias == "challenger" and "(sees ghosts): only `convoy promote` brings it back" in registration.reason
 
 
 def test_the_version_says_what_it_needs_and_what_it_takes(mlflow_uri: str, model: FinishedModel) -> None:
