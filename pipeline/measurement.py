@@ -11,7 +11,7 @@ import pandas as pd
 import torch
 from scipy.stats import binomtest
 
-from pipeline import bootstrap
+from pipeline import bootstrap, calibration
 from pipeline.data.preparation.packed import Packed
 from pipeline.outcomes import SCORES, Outcomes
 from pipeline.training.program import Program
@@ -35,13 +35,14 @@ class Measurement:
         return Outcomes.of(self.test.labels, self.probabilities)
 
     def metrics(self, confidence: float) -> dict[str, float]:
-        """test_… by name, each with …_low and …_high, and `n`.
+        """test_… by name, each with …_low and …_high, `n`, and test_calibration_error, the expected one, as it is.
 
         The interval around the accuracy is Wilson's score interval (1927), which keeps its width where nearly all images are
         right; those of the others, and test_accuracy_bootstrap_…, are percentiles of the bootstrap.
         """
         outcomes, classes = self.outcomes, len(self.classes)
         found = {"confidence": confidence, "n": len(self.test)}
+        found["test_calibration_error"] = calibration.expected_error(calibration.bins(self.probabilities, self.test.labels))
         for name, values in bootstrap.resample([outcomes], SCORES, classes, _SEED).items():
             found[f"test_{name}"] = outcomes.score(name, classes)
             kind = "_bootstrap" if name == "accuracy" else ""

@@ -74,6 +74,44 @@ WINNER = {
 }
 
 
+ACCOUNTS: dict[str, dict[str, object]] = {
+    "study.json": {
+        "study_id": "abcdef0123456789",
+        "metric": "val_accuracy",
+        "direction": "maximize",
+        "objectives": [],
+        "facts": {"searched": "space.yaml for val_accuracy", "commit": "0123456789abcdef", "uncommitted changes": "no"},
+        "searched": {
+            "model.filters": {"type": "int", "low": 4, "high": 8, "log": False},
+            "model.activation": {"type": "categorical", "choices": ["relu", "silu"]},
+            "train.learning_rate": {"type": "float", "low": 1e-3, "high": 0.3, "log": True},
+            "train.momentum": {"type": "float", "low": 0.5, "high": 0.9, "log": False},
+        },
+        "importance": {
+            "trials": 7,
+            "shares": {"model.filters": 0.1, "train.learning_rate": 0.85, "model.activation": 0.05},
+            "explained": 0.2,
+            "conditional": ["train.momentum"],
+        },
+    },
+    "summary.json": {
+        "val_accuracy": 1.0,
+        "trials": {"completed": 6, "pruned": 1, "infeasible": 1},
+        "ended_by": "7 trials",
+        "stopping": {
+            "audited": 1,
+            "would_stop": 0,
+            "top": 0,
+            "top_would_stop": 0,
+            "stopped": 1,
+            "epochs_trained": 25,
+            "epochs_saved": 3,
+            "epochs_spent": 0,
+        },
+    },
+}
+
+
 def images_of(labels: np.ndarray, rng: np.random.Generator, side: int = 8, noise: int = 98) -> np.ndarray:
     """uint8 N×1×side×side: grey with noise, and a brighter band whose height says the class."""
     images = rng.integers(98 - noise, 98 + noise, (len(labels), 1, side, side), dtype=np.uint8)
@@ -112,7 +150,15 @@ def write_processed(folder: Path, seed: int = 0) -> Recipe:
     )
     (folder / "data/processed/recipe.json").write_bytes(recipe.to_bytes())
     write_certified_split(folder)
+    write_catalog(folder)
     return recipe
+
+
+def write_catalog(folder: Path) -> None:
+    """data/catalog, as far as stages after preprocess read it: the file of each image."""
+    rows = [(f"{CLASSES[row % 3]}/{split}{row:04d}.png", f"{split}{row:04d}") for split in COUNTS for row in range(COUNTS[split])]
+    (folder / "data/catalog").mkdir(parents=True, exist_ok=True)
+    pd.DataFrame(rows, columns=["path", "digest"]).to_parquet(folder / "data/catalog/catalog.parquet", index=False)
 
 
 def write_certified_split(folder: Path) -> None:
@@ -131,6 +177,41 @@ def write_certified_split(folder: Path) -> None:
 
 
 def write_winner(folder: Path) -> None:
-    """results/search/best.yaml as search writes it (JSON is YAML)."""
+    """results/search as search writes it (JSON is YAML), as far as refit and evaluate read it."""
     (folder / "results/search").mkdir(parents=True, exist_ok=True)
-    (folder / "results/search/best.yaml").write_text(json.dumps(WINNER))
+    tables = {name: table.to_csv(index=False) for name, table in search_tables().items()}
+    for name, content in {"best.yaml": json.dumps(WINNER), **{f: json.dumps(v) for f, v in ACCOUNTS.items()}, **tables}.items():
+        (folder / "results/search" / name).write_text(content)
+
+
+def search_tables() -> dict[str, pd.DataFrame]:
+    """What eight trials left behind: six completed, one stopped, one that does not fit."""
+    rates, values = (0.02, 0.001, 0.005, 0.02, 0.01, 0.03, 0.002, 0.3), (0.9, 0.5, 0.7, 0.96, 0.94, 1.0, None, None)
+    trials = [
+        {
+            "number": number,
+            "trial_key": f"abcdef01-{number:04d}",
+            "state": "completed" if value else "pruned" if number == 6 else "infeasible",
+            "value": value,
+            "last_value": value or (0.4 if number == 6 else None),
+            "reselection_value": {3: 0.9375, 5: 0.875}.get(number),
+            "epochs": 0 if number == 7 else 1 if number == 6 else 4,
+            "seconds": 0.0 if number == 7 else 0.5,
+            "model.filters": 8 if number % 2 else 4,
+            "model.activation": ("relu", "silu")[number % 2],
+            "train.learning_rate": rate,
+            "train.momentum": 0.9 if number == 1 else None,
+        }
+        for number, (rate, value) in enumerate(zip(rates, values, strict=True))
+    ]
+    curves = [
+        {"trial": one["number"], "epoch": epoch, "train_loss": 1 / epoch, "val_loss": 1.2 / epoch, "val_accuracy": epoch / 5}
+        for one in trials
+        for epoch in range(1, int(str(one["epochs"])) + 1)
+    ]
+    times = [("completed", 6, 24, 3.0), ("infeasible", 1, 0, 0.0), ("pruned", 1, 1, 0.5), ("trained again", 4, 16, 2.0)]
+    return {
+        "leaderboard.csv": pd.DataFrame(trials).sort_values("value", ascending=False),
+        "curves.csv": pd.DataFrame(curves),
+        "time.csv": pd.DataFrame([*times, ("wall", 12, 41, 4.5)], columns=["what", "runs", "epochs", "seconds"]),
+    }

@@ -55,7 +55,7 @@ def page(selection: Values, test: Values) -> str:
     parts = [
         "# How good it is",
         _three_scores(selection, test),
-        "\n".join(f"- {statement[0].upper()}{statement[1:]}." for statement in _optimism(selection, test)),
+        "\n".join(f"- {statement[0].upper()}{statement[1:]}." for statement in statements(selection, test)),
         *_candidates(selection),
         "## On the test split",
         _table([f"Metric, {test['n']} images", "Value", f"{test['confidence']:.0%} interval"], rows),
@@ -66,8 +66,8 @@ def page(selection: Values, test: Values) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def _optimism(selection: Values, test: Values) -> list[str]:
-    """What the scores say of each other."""
+def statements(selection: Values, test: Values) -> list[str]:
+    """What the scores say of each other, each the beginning of a sentence."""
     metric, search, again = selection["metric"], selection["search"], selection["reselection"]
     found = []
     if again is None:

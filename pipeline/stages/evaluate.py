@@ -1,22 +1,33 @@
-"""evaluate: the model on the sealed test split, which no other stage opens → results/evaluation/."""
+"""evaluate: the model on the sealed test split, which no other stage opens → results/evaluation/, with the report on it."""
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pandas as pd
+from torch import nn
 
 from pipeline import artifacts, layout
+from pipeline.data.catalog.table import read_images
 from pipeline.data.preparation import packed
 from pipeline.data.preparation.recipe import Recipe
+from pipeline.data.preparation.standardize import Standardize
 from pipeline.data.split.table import read_splits
 from pipeline.data.split.verify import verify
 from pipeline.errors import CertificateBroken, StageOutOfDate
+from pipeline.explain import saliency
 from pipeline.measurement import Measurement, measure
-from pipeline.report import figures, scores
+from pipeline.models.layers import layer_table
+from pipeline.report import figures, judged, scores
+from pipeline.report.answer import Search
+from pipeline.report.judged import Looked
+from pipeline.report.model_page import Model, model_page
 from pipeline.training import program
-from pipeline.training.hyperparameters import parse
+from pipeline.training.hyperparameters import Hyperparameters, parse
 from pipeline.training.settings import EvaluateParams
 
 
@@ -36,17 +47,20 @@ def run(params: EvaluateParams) -> None:
     _require_the_same("test", test.digests, sides)
     facts = artifacts.read_json(layout.MODEL / "model.json")
     hyperparameters = parse(facts["family"], facts["hyperparameters"])
-    model = program.of_packed(hyperparameters, recipe, artifacts.read_bytes(layout.MODEL / "weights.pt"))
-    measured = measure(model, recipe.classes, test, params.batch_size)
-    metrics = measured.metrics(params.confidence)
-    _write_tables(layout.EVALUATION, measured)
+    weights = artifacts.read_bytes(layout.MODEL / "weights.pt")
+    measured = measure(program.of_packed(hyperparameters, recipe, weights), recipe.classes, test, params.batch_size)
     belongs_to = {
         "model_digest": artifacts.file_digest(layout.MODEL / artifacts.MANIFEST),
         "test_digest": sealed,
     }
-    artifacts.write_json(layout.EVALUATION / "metrics.json", metrics | belongs_to)
+    metrics = measured.metrics(params.confidence) | belongs_to
+    _write_tables(layout.EVALUATION, measured)
+    artifacts.write_json(layout.EVALUATION / "metrics.json", metrics)
     artifacts.write_text(layout.EVALUATION / "scores.md", scores.page(facts["selection"], metrics))
-    print("\n".join(scores.lines(facts["selection"], metrics)))
+    network = program.network_of(hyperparameters, recipe, weights)
+    page = _page(measured, metrics, facts, hyperparameters, recipe, network)
+    artifacts.write_text(layout.EVALUATION / "report.html", page)
+    print("\n".join([*scores.lines(facts["selection"], metrics), f"report: {layout.EVALUATION / 'report.html'}"]))
 
 
 def _certified_sides() -> pd.Series[str]:
@@ -86,3 +100,46 @@ def _write_tables(folder: Path, measured: Measurement) -> None:
         artifacts.write_text(folder / name, table.to_csv(index=False, float_format="%.9g", lineterminator="\n"))
     picture = figures.confusion_matrix(measured.confusion, measured.classes)
     artifacts.write_bytes(folder / "confusion_matrix.png", picture)
+
+
+def _page(
+    measured: Measurement,
+    metrics: dict[str, Any],
+    facts: dict[str, Any],
+    hyperparameters: Hyperparameters,
+    recipe: Recipe,
+    network: nn.Module,
+) -> str:
+    table = layer_table(hyperparameters.layers(len(recipe.classes)), recipe.shape)
+    refit = _csv(layout.MODEL / "curves.csv")["train_loss"].tolist()
+    model = Model(facts, refit, sum(row.multiply_adds for row in table))
+    search = Search(
+        artifacts.read_json(layout.SEARCH / "study.json"),
+        artifacts.read_json(layout.SEARCH / "summary.json"),
+        *(_csv(layout.SEARCH / name) for name in ("leaderboard.csv", "curves.csv", "time.csv")),
+    )
+    looked = _looked(measured, network, Standardize.of(recipe))
+    return model_page(
+        model, search, measured, metrics, looked, _files(measured.test.digests), artifacts.read_json(layout.CERTIFICATE)
+    )
+
+
+def _looked(measured: Measurement, network: nn.Module, standardize: Standardize) -> list[Looked]:
+    rows = judged.to_look_at(measured)
+    if not rows:
+        return []
+    images = np.stack([measured.test.images[row : row + 1][0] for row in rows])
+    found = saliency.attributions(network, standardize, images, measured.probabilities[rows].argmax(1))
+    drawn = (saliency.overlay(image, attribution) for image, attribution in zip(images, found, strict=True))
+    return [Looked(row, picture) for row, picture in zip(rows, drawn, strict=True)]
+
+
+def _files(digests: Iterable[str]) -> dict[str, str]:
+    """digest → the first file that holds this image."""
+    images = read_images(artifacts.read_bytes(layout.CATALOG / "catalog.parquet"))
+    first = images.drop_duplicates("digest").set_index("digest")["path"]
+    return {str(digest): str(path) for digest, path in first.loc[first.index.intersection(list(digests))].items()}
+
+
+def _csv(file: Path) -> pd.DataFrame:
+    return pd.read_csv(io.BytesIO(artifacts.read_bytes(file)))

@@ -39,11 +39,15 @@ def of_packed(hyperparameters: Hyperparameters, recipe: Recipe, weights: bytes) 
 
     The exported program would prepare them a second time, which is not the same for every recipe (denoising twice).
     """
+    network, standardize = network_of(hyperparameters, recipe, weights), Standardize.of(recipe)
+    return lambda images: probabilities(network(standardize(images)))
+
+
+def network_of(hyperparameters: Hyperparameters, recipe: Recipe, weights: bytes) -> nn.Module:
+    """The trained network alone, in evaluation mode: standardized N×C×S×S → logits; `weights` as torch.save wrote them."""
     network = build(hyperparameters.layers(len(recipe.classes)), recipe.shape)
     network.load_state_dict(torch.load(io.BytesIO(weights), map_location="cpu", weights_only=True))
-    standardize = Standardize.of(recipe)
-    network.eval()
-    return lambda images: probabilities(network(standardize(images)))
+    return network.eval()
 
 
 def load(content: bytes) -> Program:

@@ -60,7 +60,7 @@ def test_the_batch_size_has_no_influence(project: Path) -> None:
     before = artifacts.read_json(RESULTS / "metrics.json")
     evaluate.run(EvaluateParams(batch_size=7))
     after = artifacts.read_json(RESULTS / "metrics.json")
-    for name in ("test_loss", "test_loss_low", "test_loss_high"):
+    for name in ("test_loss", "test_loss_low", "test_loss_high", "test_calibration_error"):
         assert after.pop(name) == pytest.approx(before.pop(name), rel=1e-5)
     assert after == before
 
