@@ -16,7 +16,7 @@ dl { display: grid; grid-template-columns: auto auto; gap: 1px 12px; margin: 8px
 tr.chosen td { font-weight: 600; } tr.chosen td:first-child { box-shadow: inset 3px 0 var(--second); } details summary { cursor: pointer; color: var(--first); margin: 8px 0; }
 .small-multiples { margin: 0; grid-template-columns: repeat(auto-fit, minmax(min(100%, 200px), 1fr)); } .small-multiples figure, .four figure { padding: 10px; }
 .columns { columns: 3 260px; column-gap: 28px; font-size: 13.5px; } .columns div { display: flex; justify-content: space-between; gap: 10px; border-bottom: 1px solid var(--line); padding: 2px 0; break-inside: avoid; } .columns .still { color: var(--soft); }
-@media (max-width: 1000px) { .hero { grid-template-columns: 1fr 1fr; } .hero .tall { grid-row: auto; grid-column: span 2; } } @media (max-width: 640px) { .hero { grid-template-columns: minmax(0, 1fr); } .hero .tall { grid-column: auto; } .big { font-size: 44px; } }
+@media (max-width: 1000px) { .hero { grid-template-columns: 1fr 1fr; } .hero .tall { grid-row: auto; grid-column: span 2; } } @media (max-width: 640px) { .four, .small-multiples { grid-template-columns: 1fr 1fr; gap: 10px; } .hero { grid-template-columns: minmax(0, 1fr); } .hero .tall { grid-column: auto; } .big { font-size: 44px; } }
 """
 
 TEMPLATE = """<!doctype html>

@@ -19,7 +19,7 @@ p { margin: 0 0 12px; max-width: 76ch; } ul { margin: 0 0 12px; padding-left: 20
 a { color: var(--first); } code, pre { font: 13px/1.5 ui-monospace, "SF Mono", Menlo, Consolas, monospace; } code { overflow-wrap: anywhere; }
 pre { background: var(--card); border: 1px solid var(--line); border-radius: 8px; padding: 12px 16px; overflow-x: auto; margin: 0 0 12px; }
 :focus-visible { outline: 2px solid var(--first); outline-offset: 2px; border-radius: 3px; }
-nav { margin: 10px 0 22px; font-size: 14px; } nav a { margin-right: 14px; text-decoration: none; white-space: nowrap; } nav a:hover { text-decoration: underline; }
+nav { display: flex; flex-wrap: wrap; gap: 2px 14px; margin: 10px 0 22px; font-size: 14px; } nav a { text-decoration: none; white-space: nowrap; } nav a:hover { text-decoration: underline; }
 .card, figure { background: var(--card); border: 1px solid var(--line); border-radius: 10px; padding: 16px 18px; margin: 0; min-width: 0; }
 .label { color: var(--soft); font-size: 12.5px; text-transform: uppercase; letter-spacing: .05em; margin: 0 0 6px; }
 .grid { display: grid; gap: 14px; margin: 14px 0; } .two { grid-template-columns: repeat(auto-fit, minmax(min(100%, 430px), 1fr)); } .three { grid-template-columns: repeat(auto-fit, minmax(min(100%, 300px), 1fr)); }
