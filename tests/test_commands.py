@@ -105,6 +105,10 @@ def test_the_end_of_a_run_is_pulled_and_predicts_where_the_project_is_unknown(
     assert main(["status"]) == 0
     told = capsys.readouterr().out
     assert told.count("champion: convoy-bands version 1") == 2 and "front: 2 of 9 finished trials" in told
+    assert main(["promote", "1", "--reason", "I like it"]) == 2 and "champion already" in capsys.readouterr().err
+    assert main(["rollback", "--reason", "I do not"]) == 4 and "no version was champion before" in capsys.readouterr().err
+    assert main(["history", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["reason"] == "the first version with a test result"
 
     monkeypatch.chdir(tmp_path)
     assert main(["pull", "champion"]) == 2

@@ -46,7 +46,7 @@ DOORS = {
     "captum": ["pipeline.explain.saliency"],
     "matplotlib": ["pipeline.report"],
     "requests": ["pipeline.data.sources.reading.transfer"],
-    "tempfile": ["pipeline.artifacts", "pipeline.tracking.pull", "pipeline.tracking.tested"],
+    "tempfile": ["pipeline.artifacts", "pipeline.tracking.pull", "pipeline.tracking.tested", "pipeline.tracking.origin"],
     "pickle": [],
 }
 WRITING = {"write_text", "write_bytes"}

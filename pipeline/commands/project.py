@@ -9,7 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from pipeline import artifacts, layout
+from pipeline import artifacts, layout, params
 from pipeline.config import YamlFile
 from pipeline.errors import MissingFile
 from pipeline.params import Params
@@ -42,11 +42,40 @@ def registered_name(root: Path) -> str | None:
     return str(artifacts.read_json(registration)["name"]) if registration.exists() else None
 
 
+def registry(uri: str | None, name: str | None) -> tuple[str, str]:
+    """Address and name of the registered model that is meant; inside a project both are known. Raises MissingFile."""
+    root = layout.project_root(Path.cwd())
+    if root is not None:
+        uri = uri or tracking_uri(root, params.load(root / layout.PARAMS))
+        name = name or registered_name(root)
+    address = uri or os.environ.get("MLFLOW_TRACKING_URI")
+    if address is None:
+        remedy = "give --tracking-uri, set MLFLOW_TRACKING_URI, or run it in a project"
+        raise MissingFile("the registry", why="no tracking address is known outside a project", remedy=remedy)
+    if name is None:
+        remedy = "write NAME/VERSION, or NAME where no version is asked for"
+        raise MissingFile("the registered model", why="nothing was registered from here yet", remedy=remedy)
+    return address, name
+
+
 def commit() -> str:
     """The git commit of the working directory, with + behind it when files differ from it; empty outside git."""
     command = ["git", "describe", "--always", "--abbrev=40", "--dirty=+", "--exclude=*"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)  # outside git there is none
     return done.stdout.strip()
+
+
+def commit_of_code() -> str:
+    """The git commit of the working directory, with + behind it when pipeline/ or dvc.yaml differ from it; empty outside git.
+
+    Parameters, search space and dvc.lock may differ: they are kept with a registered model, and results in git change with it.
+    """
+    head = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=False)
+    if head.returncode:
+        return ""
+    command = ["git", "status", "--porcelain", "--", "pipeline", "dvc.yaml"]
+    changed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    return head.stdout.strip() + ("+" if changed.strip() else "")
 
 
 def log(text: str) -> Path | None:

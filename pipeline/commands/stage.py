@@ -5,12 +5,15 @@ from __future__ import annotations
 import argparse
 import importlib
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from pipeline import layout, params
+from pipeline import artifacts, layout, params
 from pipeline.commands import project
 from pipeline.commands.command import Command
 from pipeline.params import Params
+
+if TYPE_CHECKING:
+    from pipeline.tracking.origin import Origin
 
 _SUMMARIES = {
     "ingest": "read every image of the source into a catalog",
@@ -38,7 +41,20 @@ def _circumstances(stage: str, parameters: Params, root: Path) -> dict[str, Any]
     uri = project.tracking_uri(root, parameters)
     if stage == "search":
         return {"state": layout.state(root), "tracking_uri": uri, "commit": project.commit()}
-    return {"tracking_uri": uri, "experiment": parameters.search.experiment} if stage == "register" else {}
+    if stage == "register":
+        return {"tracking_uri": uri, "experiment": parameters.search.experiment, "origin": _origin(parameters)}
+    return {}
+
+
+def _origin(parameters: Params) -> Origin:
+    """Where a model that is registered now comes from."""
+    from pipeline.tracking.origin import Origin
+
+    seeds = {name: getattr(parameters, name).seed for name in ("split", "search", "refit")}
+    names = (str(layout.PARAMS), "dvc.yaml", "dvc.lock", "requirements.lock", parameters.search.space)
+    files = (*map(Path, names), layout.SEARCH / "best.yaml", layout.SEARCH / "front.yaml")
+    certified = layout.CERTIFICATE.exists() and artifacts.read_json(layout.CERTIFICATE)["digests"]["splits"]
+    return Origin(project.commit_of_code(), seeds, tuple(file for file in files if not file.is_absolute()), str(certified or ""))
 
 
 def _command(name: str) -> Command:

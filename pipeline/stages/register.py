@@ -7,14 +7,17 @@ from dataclasses import asdict
 from pipeline import artifacts, layout
 from pipeline.report import scores
 from pipeline.tracking.finished import FinishedModel, read_finished
+from pipeline.tracking.origin import Origin
 from pipeline.tracking.registry import Registration, register
 from pipeline.tracking.settings import RegisterParams
 
+_UNKNOWN = Origin()
 
-def run(params: RegisterParams, tracking_uri: str, experiment: str = "convoy") -> None:
+
+def run(params: RegisterParams, tracking_uri: str, experiment: str = "convoy", origin: Origin = _UNKNOWN) -> None:
     """Register the model unless it is registered already, write down what came of it, and say what to do next."""
     model = read_finished(layout.MODEL, layout.EVALUATION)
-    registration = register(model, params.registered_name(model.source), tracking_uri, experiment, params)
+    registration = register(model, params.registered_name(model.source), tracking_uri, experiment, params, origin)
     artifacts.write_json(layout.REGISTRATION, asdict(registration))
     print(summary(registration, model))
 
@@ -27,11 +30,13 @@ def conclusion() -> str:
 def summary(registration: Registration, model: FinishedModel) -> str:
     """What a person wants to read at the end of `dvc repro`."""
     alias = registration.alias
+    looks = "this model alone" if registration.test_looks == 1 else f"{registration.test_looks} models"
     title = "champion" if alias == "champion" else "challenger, not champion"
     return "\n".join(
         [
             f"{title}: {registration.name} version {registration.version} ({registration.reason})",
             *scores.lines(model.facts["selection"], model.test),
+            f"test images: looked at by {looks} so far",
             f"tracking: {registration.tracking_uri}",
             "next:",
             f"  {registration.pull_command}",

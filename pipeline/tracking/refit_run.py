@@ -48,11 +48,11 @@ def _run(client: MlflowClient, experiment: str, model: FinishedModel) -> Run:
     parents = client.search_runs([experiment], f"tags.`{KIND_TAG}` = 'study' AND tags.`{STUDY_TAG}` = '{study_id}'")
     if parents:
         tags[PARENT_TAG] = parents[0].info.run_id
-        tags |= {name: value for name, value in parents[0].data.tags.items() if name in _INHERITED}
+        tags |= {name: value for name, value in parents[0].data.tags.items() if name in INHERITED}
     return client.create_run(experiment, tags=tags)
 
 
-_INHERITED = ("convoy.data_digest", "convoy.space_digest", "mlflow.source.git.commit")
+INHERITED = ("convoy.data_digest", "convoy.space_digest", "mlflow.source.git.commit")
 
 
 def _metrics(model: FinishedModel, started: int) -> list[Metric]:

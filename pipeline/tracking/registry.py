@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import re
 import warnings
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from importlib.metadata import version as installed_version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline.tracking import alias_log
+from pipeline.tracking.card import card
 from pipeline.tracking.challenge import judgement, settle
 from pipeline.tracking.connection import acting_on, connect, experiment_id, reaching, redacted
 from pipeline.tracking.cost import cost
 from pipeline.tracking.finished import FinishedModel
-from pipeline.tracking.gate import Alias
-from pipeline.tracking.refit_run import MODEL_TAG, log_refit
+from pipeline.tracking.gate import Alias, Verdict
+from pipeline.tracking.looks import count_looks, note_look
+from pipeline.tracking.origin import COMMIT_TAG, SOURCE_TAG, Origin, log_origin
+from pipeline.tracking.refit_run import INHERITED, MODEL_TAG, log_refit
 from pipeline.tracking.settings import RegisterParams
-from pipeline.tracking.version_tags import REASON_TAG, cost_tags, has_cost, version_tags
+from pipeline.tracking.tested import IMAGES_TAG
+from pipeline.tracking.version_tags import LICENCE_TAG, LOOKS_TAG, REASON_TAG, cost_of, cost_tags, has_cost, version_tags
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -27,7 +31,7 @@ if TYPE_CHECKING:
 _CODE = Path(__file__).with_name("served_model.py")
 _REQUIREMENTS = ("mlflow", "numpy", "pandas", "torch")  # what served_model.py imports
 _AWAIT_SECONDS = 60
-_DEFAULT = RegisterParams()
+_DEFAULT, _UNKNOWN = RegisterParams(), Origin()
 
 
 @dataclass(frozen=True)
@@ -42,25 +46,68 @@ class Registration:
     run_id: str
     tracking_uri: str
     pull_command: str  # `convoy pull …` that fetches this version
+    test_looks: int  # models that were measured on its test images so far
 
 
-def register(model: FinishedModel, name: str, uri: str, experiment: str, params: RegisterParams = _DEFAULT) -> Registration:
+def register(
+    model: FinishedModel, name: str, uri: str, experiment: str, params: RegisterParams = _DEFAULT, origin: Origin = _UNKNOWN
+) -> Registration:
     """Log the refit run, register the model under `name` unless it is there already, and set the alias it deserves.
 
-    Raises TrackingUnreachable; nothing is lost then and the same call completes what is missing.
+    origin: where it comes from, for `convoy rebuild`. Raises TrackingUnreachable; nothing is lost then and the same call
+    completes what is missing.
     """
     with reaching(uri):
         client = connect(uri)
         experiment = experiment_id(client, experiment, uri)
         run_id = log_refit(client, experiment, model)
+        tags = _tags(client, run_id, model, params, origin)
         log = alias_log.open_log(client, name, experiment)
         found = _find_version(client, name, run_id, model.digest)
-        version = _completed(client, found, model) if found else _create_version(client, name, run_id, model, uri)
+        version = _completed(client, found, model, tags) if found else _create_version(client, name, run_id, model, tags, uri)
         verdict = settle(log, str(version.version), judgement(client, model, version, params))
-        client.set_model_version_tag(name, str(version.version), REASON_TAG, verdict.reason)
+        looks = _looks(client, experiment, version)
+        _describe(client, version, model, verdict, looks)
         command = _pull_command(client, name, verdict.alias)
     accuracy = float(model.test["test_accuracy"])
-    return Registration(name, str(version.version), verdict.alias, verdict.reason, accuracy, run_id, redacted(uri), command)
+    return Registration(
+        name, str(version.version), verdict.alias, verdict.reason, accuracy, run_id, redacted(uri), command, looks
+    )
+
+
+def _tags(client: MlflowClient, run_id: str, model: FinishedModel, params: RegisterParams, origin: Origin) -> dict[str, str]:
+    """Of the version, but for what it costs and what is known after its comparison; its sources are kept with the run."""
+    of_study = {name: value for name, value in client.get_run(run_id).data.tags.items() if name in INHERITED}
+    licence = {LICENCE_TAG: params.licence} if params.licence else {}
+    source = {SOURCE_TAG: log_origin(client, run_id, origin)} if origin.files else {}
+    return of_study | version_tags(model) | origin.tags() | source | licence
+
+
+def _looks(client: MlflowClient, experiment: str, version: ModelVersion) -> int:
+    """How many models were measured on the test images of this version, which is one of them."""
+    images = version.tags[IMAGES_TAG]
+    note_look(client, str(version.run_id), images)
+    return count_looks(client, experiment, images)
+
+
+def _describe(client: MlflowClient, version: ModelVersion, model: FinishedModel, verdict: Verdict, looks: int) -> None:
+    """The reason as a tag, and the model card as the description of the version."""
+    name, number = version.name, str(version.version)
+    client.set_model_version_tag(name, number, REASON_TAG, verdict.reason)
+    client.set_model_version_tag(name, number, LOOKS_TAG, str(looks))
+    text = card(
+        name,
+        number,
+        model.facts,
+        model.test,
+        cost=asdict(cost_of(version)),
+        alias=verdict.alias,
+        reason=verdict.reason,
+        looks=looks,
+        licence=version.tags.get(LICENCE_TAG),
+        commit=version.tags[COMMIT_TAG],
+    )
+    client.update_model_version(name, number, description=text)
 
 
 def _find_version(client: MlflowClient, name: str, run_id: str, digest: str) -> ModelVersion | None:
@@ -69,19 +116,19 @@ def _find_version(client: MlflowClient, name: str, run_id: str, digest: str) -> 
     return min(same, key=lambda version: int(version.version), default=None)
 
 
-def _create_version(client: MlflowClient, name: str, run_id: str, model: FinishedModel, uri: str) -> ModelVersion:
-    tags = version_tags(model) | cost_tags(cost(model))
+def _create_version(
+    client: MlflowClient, name: str, run_id: str, model: FinishedModel, tags: dict[str, str], uri: str
+) -> ModelVersion:
+    tags = tags | cost_tags(cost(model))
     with acting_on(uri):
         model_id = _log_model(model, run_id)
         source = f"models:/{model_id}"
         return client.create_model_version(name, source, run_id, tags, await_creation_for=_AWAIT_SECONDS, model_id=model_id)
 
 
-def _completed(client: MlflowClient, version: ModelVersion, model: FinishedModel) -> ModelVersion:
+def _completed(client: MlflowClient, version: ModelVersion, model: FinishedModel, tags: dict[str, str]) -> ModelVersion:
     """With every tag as it should be: the model may have been tested again, or registered by an earlier Convoy."""
-    wanted = version_tags(model)
-    if not has_cost(version):
-        wanted |= cost_tags(cost(model))
+    wanted = tags if has_cost(version) else tags | cost_tags(cost(model))
     for tag, value in wanted.items():
         if version.tags.get(tag) != value:
             client.set_model_version_tag(version.name, version.version, tag, value)

@@ -24,7 +24,8 @@ def test_the_champion_is_written_down_and_the_next_commands_are_printed(
     out, err = capfd.readouterr()
     assert f"test accuracy: {accuracy:.4f} (95% interval" in out and mlflow_uri in out
     assert "  convoy pull champion\n  convoy predict --model champion IMAGE\n" in out
-    assert len(out.splitlines()) == 8 and err == ""
+    assert "test images: looked at by this model alone so far\n" in out
+    assert len(out.splitlines()) == 9 and err == ""
 
 
 def test_an_evaluation_of_another_model_is_refused(project: Path, mlflow_uri: str) -> None:

@@ -162,7 +162,11 @@ def test_the_version_says_what_it_needs_and_what_it_takes(mlflow_uri: str, model
     with acting_on(mlflow_uri):
         logged = mlflow.models.get_model_info("models:/convoy-bands/1")
         folder = Path(mlflow.artifacts.download_artifacts("models:/convoy-bands/1"))
-    assert version.run_id == registration.run_id
+    assert version.run_id == registration.run_id and version.description.startswith("# convoy-bands version 1\n")
+    assert json.loads(version.tags["convoy.classes"]) == model.classes
+    assert json.loads(version.tags["convoy.metrics"])["test_accuracy_low"] == model.test["test_accuracy_low"]
+    assert float(version.tags["convoy.latency_ms"]) > 0 and int(version.tags["convoy.parameters"]) == model.facts["parameters"]
+    assert (version.tags["convoy.commit"], version.tags["convoy.test_looks"]) == ("unknown", "1")
     assert json.loads(logged.signature.inputs.to_json())[0]["tensor-spec"] == {"dtype": "uint8", "shape": [-1, -1, -1, -1]}
     assert logged.signature.outputs.input_names() == ["label", *(f"p_{name}" for name in model.classes)]
     assert logged.saved_input_example_info is not None

@@ -1,0 +1,17 @@
+from __future__ import annotations
+
+from mlflow import MlflowClient
+
+from pipeline.tracking.looks import count_looks, note_look
+from pipeline.tracking.refit_run import MODEL_TAG
+
+
+def test_each_model_counts_once_for_the_images_it_was_measured_on_also_when_its_run_is_gone(mlflow_uri: str) -> None:
+    client = MlflowClient(mlflow_uri, mlflow_uri)
+    runs = [client.create_run("0", tags={MODEL_TAG: digest}).info.run_id for digest in ("a", "b", "b", "c")]
+    for run in runs[:3]:
+        note_look(client, run, "1" * 64)
+        note_look(client, run, "1" * 64)
+    note_look(client, runs[3], "2" * 64)
+    client.delete_run(runs[0])
+    assert [count_looks(client, "0", images * 64) for images in "123"] == [2, 1, 0]
