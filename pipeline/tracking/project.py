@@ -16,7 +16,9 @@ from typing import TYPE_CHECKING, TypeVar
 
 from pipeline.study.records import StudySnapshot, TrialRecord
 from pipeline.tracking.connection import connect, experiment_id, reaching
+from pipeline.tracking.views import experiment_tags
 from pipeline.tracking.wanted import (
+    EPOCHS_TAG,
     KIND_TAG,
     PARENT_TAG,
     REASON_TAG,
@@ -24,6 +26,8 @@ from pipeline.tracking.wanted import (
     TRIAL_NOTE_TAG,
     TRIAL_TAG,
     WantedRun,
+    best_link,
+    refit_link,
     rerun_run,
     study_run,
     trial_run,
@@ -33,7 +37,6 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import Run
 
-EPOCHS_TAG = "convoy.epochs"  # how many epochs a run has received; sent behind their metrics
 _KINDS = ("study", "trial", "rerun")  # a refit run carries the key of its trial too
 _MAY_VANISH = (REASON_TAG, TRIAL_NOTE_TAG)  # of a rerun that is tried again
 _PAGE = 1000  # runs in one page of search_runs
@@ -61,12 +64,14 @@ class Projection:
 class Shown:
     """What MLflow shows of a study as far as this process has seen to it: the run of each key, and each trial as it was sent.
 
-    `front`: the keys of the trials that were on it then.
+    `front`: the keys of the trials that were on it then; `refit`: the trial that was refitted and the run of that, if any was.
     """
 
     run_ids: dict[str, str] = field(default_factory=dict)
     trials: dict[str, TrialRecord] = field(default_factory=dict)
     front: frozenset[str] = frozenset()
+    refit: tuple[str, str] | None = None
+    experiment_tags: dict[str, str] = field(default_factory=dict)
 
 
 def project(snapshot: StudySnapshot, uri: str, experiment: str, shown: Shown | None = None) -> Projection:
@@ -85,8 +90,9 @@ def project(snapshot: StudySnapshot, uri: str, experiment: str, shown: Shown | N
 
 def _project(snapshot: StudySnapshot, client: MlflowClient, uri: str, experiment: str, shown: Shown, done: Projection) -> None:
     done.experiment_id = experiment_id(client, experiment, uri)
-    present = {} if shown.run_ids else _present(client, snapshot.study_id, done)
-    done.parent_run_id = _show(client, study_run(snapshot), present, shown, done)
+    present = {} if shown.run_ids else _present(client, snapshot.study_id, shown, done)
+    parent = _begin(client, study_run(snapshot), present, shown, done)
+    done.parent_run_id = str(parent.info.run_id)
     front = snapshot.front()
     for moved in front ^ shown.front:
         shown.trials.pop(moved, None)
@@ -103,6 +109,29 @@ def _project(snapshot: StudySnapshot, client: MlflowClient, uri: str, experiment
         wanted.tags[PARENT_TAG] = done.parent_run_id
         _show(client, wanted, present, shown, done)
         done.reruns_done += 1
+    _make_equal(client, study_run(snapshot, _best_link(snapshot, shown, done.experiment_id)), parent, done)
+    _describe(client, experiment_tags(snapshot), shown, done)
+
+
+def _best_link(snapshot: StudySnapshot, shown: Shown, experiment: str) -> str:
+    """The line of the note that leads to what is best: the refit where there is one, else the best trial, if any."""
+    if shown.refit is not None:
+        return refit_link(*shown.refit, experiment)
+    best = snapshot.best()
+    if best is None:
+        return ""
+    return best_link(f"trial {best.number:04d}, {snapshot.metric} {best.value:.4f}", shown.run_ids[best.key], experiment)
+
+
+def _describe(client: MlflowClient, wanted: dict[str, str], shown: Shown, done: Projection) -> None:
+    """Give the experiment its tags, when they are others than before."""
+    if wanted == shown.experiment_tags:
+        return
+    present = client.get_experiment(done.experiment_id).tags
+    for name, value in wanted.items():
+        if present.get(name) != value:
+            client.set_experiment_tag(done.experiment_id, name, value)
+    shown.experiment_tags = wanted
 
 
 def _left(snapshot: StudySnapshot, done: Projection) -> str:
@@ -111,18 +140,29 @@ def _left(snapshot: StudySnapshot, done: Projection) -> str:
     return f"{said} and {reruns - done.reruns_done} of {reruns} reruns" if reruns else said
 
 
-def _show(client: MlflowClient, wanted: WantedRun, present: Mapping[str, Run], shown: Shown, done: Projection) -> str:
+def _show(client: MlflowClient, wanted: WantedRun, present: Mapping[str, Run], shown: Shown, done: Projection) -> None:
+    _make_equal(client, wanted, _begin(client, wanted, present, shown, done), done)
+
+
+def _begin(client: MlflowClient, wanted: WantedRun, present: Mapping[str, Run], shown: Shown, done: Projection) -> Run:
+    """The run as MLflow has it, created if it is missing."""
     known = shown.run_ids.get(wanted.key)
     run = present.get(wanted.key) if known is None else _active(client.get_run(known))
-    shown.run_ids[wanted.key] = run_id = _make_equal(client, wanted, run, done)
-    return run_id
+    if run is None:
+        run = client.create_run(done.experiment_id, wanted.started, wanted.tags)
+        done.created += 1
+    shown.run_ids[wanted.key] = str(run.info.run_id)
+    return run
 
 
-def _present(client: MlflowClient, study_id: str, done: Projection) -> dict[str, Run]:
+def _present(client: MlflowClient, study_id: str, shown: Shown, done: Projection) -> dict[str, Run]:
     """Key → its run; of several with one key the one that received most stays, the others are deleted."""
     by_key: defaultdict[str, list[Run]] = defaultdict(list)
     for run in _runs(client, done.experiment_id, study_id):
-        by_key[run.data.tags[TRIAL_TAG]].append(run)
+        if run.data.tags.get(KIND_TAG) in _KINDS:
+            by_key[run.data.tags[TRIAL_TAG]].append(run)
+        elif run.data.tags.get(KIND_TAG) == "refit" and shown.refit is None:  # the latest comes first
+            shown.refit = (run.data.tags[TRIAL_TAG], str(run.info.run_id))
     done.ghosts_deleted += sum(len(runs) - 1 for runs in by_key.values())
     return {key: keep_one(client, runs) for key, runs in by_key.items()}
 
@@ -131,7 +171,7 @@ def _runs(client: MlflowClient, experiment: str, study_id: str) -> Iterator[Run]
     token: str | None = None
     while True:
         page = client.search_runs([experiment], f"tags.`{STUDY_TAG}` = '{study_id}'", max_results=_PAGE, page_token=token)
-        yield from (run for run in page if run.data.tags.get(KIND_TAG) in _KINDS)
+        yield from page
         token = page.token
         if not token:
             return
@@ -149,14 +189,10 @@ def _active(run: Run) -> Run | None:
     return run if run.info.lifecycle_stage == "active" else None  # somebody deleted it
 
 
-def _make_equal(client: MlflowClient, wanted: WantedRun, run: Run | None, done: Projection) -> str:
-    if run is None:
-        run = client.create_run(done.experiment_id, wanted.started, wanted.tags)
-        done.created += 1
+def _make_equal(client: MlflowClient, wanted: WantedRun, run: Run, done: Projection) -> None:
     sent = _send_what_is_missing(client, run, wanted, done)
     closed = _set_status(client, run, wanted)
     done.updated += sent or closed
-    return str(run.info.run_id)
 
 
 def _send_what_is_missing(client: MlflowClient, run: Run, wanted: WantedRun, done: Projection) -> bool:

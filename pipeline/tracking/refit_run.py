@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from pipeline.tracking.finished import FinishedModel
 from pipeline.tracking.project import keep_one
-from pipeline.tracking.wanted import KIND_TAG, NAME_TAG, PARENT_TAG, STUDY_TAG, TRIAL_TAG
+from pipeline.tracking.wanted import KIND_TAG, NAME_TAG, NOTE_TAG, PARENT_TAG, STUDY_TAG, TRIAL_TAG, refit_link, with_best
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -35,7 +35,17 @@ def log_refit(client: MlflowClient, experiment: str, model: FinishedModel) -> st
     _log_files(client, run_id, model)
     if run.info.status != "FINISHED":
         client.set_terminated(run_id, "FINISHED")
+    _link_from_the_study(client, run, experiment)
     return run_id
+
+
+def _link_from_the_study(client: MlflowClient, run: Run, experiment: str) -> None:
+    """The note of the study leads to its winner."""
+    if PARENT_TAG in run.data.tags:
+        parent = client.get_run(run.data.tags[PARENT_TAG])
+        note = parent.data.tags.get(NOTE_TAG, "")
+        link = refit_link(run.data.tags[TRIAL_TAG], str(run.info.run_id), experiment)
+        client.set_tag(parent.info.run_id, NOTE_TAG, with_best(note, link))
 
 
 def _run(client: MlflowClient, experiment: str, model: FinishedModel) -> Run:

@@ -14,6 +14,7 @@ KIND_TAG, TRIAL_TAG, STUDY_TAG = "convoy.kind", "convoy.trial_key", "convoy.stud
 RERUN_OF_TAG, FOLD_TAG = "convoy.rerun_of", "convoy.fold"  # the key of the trial; what was held out, if not val
 STATE_TAG, REASON_TAG = "convoy.state", "convoy.reason"
 FRONT_TAG = "convoy.front"  # with several objectives: whether no other trial beats a completed one in all of them, yes or no
+EPOCHS_TAG, SECONDS_TAG = "convoy.epochs", "convoy.seconds"  # trained so far; the first is sent behind the metrics
 COMMIT_TAG, NOTE_TAG = "mlflow.source.git.commit", "mlflow.note.content"
 NAME_TAG, PARENT_TAG = "mlflow.runName", "mlflow.parentRunId"
 
@@ -30,6 +31,7 @@ _STATUS: dict[State, Status] = {
     "dropped": "KILLED",
     "interrupted": "KILLED",
 }
+_BEST = "- best: "  # how the line of a note begins that links it
 _LONGEST_TAG = 5000  # characters; MLflow refuses more on some stores
 
 
@@ -56,12 +58,12 @@ class WantedRun:
     epochs: tuple[tuple[Point, ...], ...] = ()
 
 
-def study_run(snapshot: StudySnapshot) -> WantedRun:
-    """The parent run of the study."""
+def study_run(snapshot: StudySnapshot, link: str = "") -> WantedRun:
+    """The parent run of the study; `link`: the line of its note that leads to what is best."""
     best = snapshot.best()
     tags = _common(snapshot, "study", snapshot.study_id)
     tags[NAME_TAG] = f"study {snapshot.study_id[:8]}"
-    tags[NOTE_TAG] = _note(snapshot)
+    tags[NOTE_TAG] = with_best(_note(snapshot), link)
     if best is not None:
         tags |= {"convoy.best_trial_key": best.key, f"convoy.best_{snapshot.metric}": f"{best.value:.6g}"}
     if front := snapshot.front():
@@ -74,7 +76,7 @@ def study_run(snapshot: StudySnapshot) -> WantedRun:
 
 def trial_run(snapshot: StudySnapshot, trial: TrialRecord, front: Collection[str] = ()) -> WantedRun:
     """The run of one trial, without the tag that nests it under its parent; `front`: the keys of the trials on it."""
-    tags = _common(snapshot, "trial", trial.key) | {NAME_TAG: f"trial {trial.number:04d}"}
+    tags = _common(snapshot, "trial", trial.key) | {NAME_TAG: _name(trial)}
     if snapshot.objectives and trial.state == "completed":
         tags[FRONT_TAG] = "yes" if trial.key in front else "no"
     return _run(trial, tags)
@@ -83,16 +85,40 @@ def trial_run(snapshot: StudySnapshot, trial: TrialRecord, front: Collection[str
 def rerun_run(snapshot: StudySnapshot, rerun: Rerun) -> WantedRun:
     """The run of a candidate trained again, without the tag that nests it under its parent; its key is its own."""
     tags = _common(snapshot, "rerun", rerun.run.key) | {RERUN_OF_TAG: rerun.trial_key}
-    name = f"trial {rerun.run.number:04d}, new seed {rerun.repeat + 1}"
+    name = f"{_name(rerun.run)}, new seed {rerun.repeat + 1}"
     if rerun.fold is not None:
         tags, name = tags | {FOLD_TAG: str(rerun.fold)}, f"{name}, fold {rerun.fold}"
     return _run(rerun.run, tags | {NAME_TAG: name})
+
+
+def refit_link(trial_key: str, run_id: str, experiment: str) -> str:
+    """The line of the note of a study that leads to its winner."""
+    return best_link(f"trial {trial_key.rpartition('-')[2]}, trained again on train and val", run_id, experiment)
+
+
+def best_link(text: str, run_id: str, experiment: str) -> str:
+    """A line of the note of a study: what is best of it, and the page of that run in the MLflow that shows the note."""
+    return f"{_BEST}[{text}](#/experiments/{experiment}/runs/{run_id})"
+
+
+def with_best(note: str, link: str) -> str:
+    """The note with this line about what is best, in the place of an earlier one."""
+    lines = [line for line in note.splitlines() if not line.startswith(_BEST)]
+    return "\n".join([link, *lines] if link else lines)
+
+
+def _name(trial: TrialRecord) -> str:
+    """As it stands beside its curve: the number, and the state of what is not or will not be finished."""
+    plain = trial.state in ("completed", "running")
+    return f"trial {trial.number:04d}" if plain else f"trial {trial.number:04d} {trial.state.replace('_', ' ')}"
 
 
 def _run(trial: TrialRecord, tags: dict[str, str]) -> WantedRun:
     tags = tags | {STATE_TAG: trial.state, "convoy.seed": str(trial.seed)}
     if trial.note:
         tags[TRIAL_NOTE_TAG] = trial.note
+    if trial.epochs:
+        tags[SECONDS_TAG] = f"{sum(epoch.seconds for epoch in trial.epochs):.1f}"
     if trial.reason:
         tags[REASON_TAG] = trial.reason[:_LONGEST_TAG]
     started = _milliseconds(trial.started_at)
@@ -120,7 +146,8 @@ def _common(snapshot: StudySnapshot, kind: str, key: str) -> dict[str, str]:
 
 
 def _note(snapshot: StudySnapshot) -> str:
-    lines = [f"- {name}: {value}" for name, value in sorted(snapshot.facts.items())]
+    digests = [f"- {name} digest: {snapshot.identity[name][:16]}" for name in ("data", "space") if name in snapshot.identity]
+    lines = [*(f"- {name}: {value}" for name, value in sorted(snapshot.facts.items())), *digests]
     return "\n".join(lines)[:_LONGEST_TAG]
 
 

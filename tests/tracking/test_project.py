@@ -13,6 +13,7 @@ from mlflow import MlflowClient
 from pipeline.errors import TrackingUnreachable
 from pipeline.study.records import State
 from pipeline.tracking.project import Shown, project
+from pipeline.tracking.views import experiment_tags
 from tests.tracking.studies import BEGUN, Runs, epoch, finished, rerun, several, study, trial
 
 
@@ -92,6 +93,39 @@ def test_a_rerun_that_is_wanted_no_more_does_not_keep_the_study_from_its_end(mlf
 
     statuses = {key: run.info.status for key, run in runs.by_key().items()}
     assert (statuses["abcdef0123456789"], statuses["abcdef01-0000-s1"]) == ("FINISHED", "KILLED")
+
+
+def test_what_was_not_finished_says_so_in_its_name_and_how_long_it_trained(mlflow_uri: str, runs: Runs) -> None:
+    project(study(trial(0), trial(1, "running", 1), trial(2, "out_of_memory", 0)), mlflow_uri, "convoy")
+    project(study(trial(0), trial(1, "pruned", 2), trial(2, "out_of_memory", 0)), mlflow_uri, "convoy")
+
+    found = [runs.by_key()[f"abcdef01-000{number}"] for number in range(3)]
+    assert [run.info.run_name for run in found] == ["trial 0000", "trial 0001 pruned", "trial 0002 out of memory"]
+    assert [run.data.tags.get("convoy.seconds") for run in found] == ["0.6", "0.4", None]
+
+
+def test_the_note_tells_the_digests_and_leads_to_the_best_trial_and_then_to_the_winner(mlflow_uri: str, runs: Runs) -> None:
+    project(study(trial(0)), mlflow_uri, "convoy")
+    found = runs.by_key()
+    note = found["abcdef0123456789"].data.tags["mlflow.note.content"]
+    best = found["abcdef01-0000"].info
+    link = f"- best: [trial 0000, val_accuracy 0.5300](#/experiments/{best.experiment_id}/runs/{best.run_id})"
+    assert note.splitlines()[0] == link and f"- data digest: {'d' * 16}" in note
+
+    tags = {"convoy.kind": "refit", "convoy.study_id": "abcdef0123456789", "convoy.trial_key": "abcdef01-0000"}
+    refit = runs.client.create_run(best.experiment_id, tags=tags).info.run_id
+    project(study(trial(0)), mlflow_uri, "convoy")
+    lines = runs.client.get_run(found["abcdef0123456789"].info.run_id).data.tags["mlflow.note.content"].splitlines()
+    assert refit in lines[0] and "train and val" in lines[0] and lines[1:] == note.splitlines()[1:]
+    assert project(study(trial(0)), mlflow_uri, "convoy").updated == 0
+
+
+def test_the_experiment_has_views_of_the_study_shown_last(mlflow_uri: str, runs: Runs) -> None:
+    shown = Shown()
+    for snapshot in (study(trial(0)), study(trial(0), trial(1))):
+        project(snapshot, mlflow_uri, "convoy", shown)
+        experiment = runs.client.get_experiment_by_name("convoy")
+        assert experiment is not None and experiment_tags(snapshot).items() <= experiment.tags.items()
 
 
 def test_each_epoch_is_a_step_with_the_time_of_its_commit(mlflow_uri: str, runs: Runs) -> None:

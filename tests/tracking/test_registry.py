@@ -59,6 +59,8 @@ def test_the_refit_run_tells_all_and_hangs_below_its_study(mlflow_uri: str, mode
     assert pictures == {"pictures/learning_curves.png", "pictures/confusion_matrix.png"}
     assert {file.path for file in client.list_artifacts(run.info.run_id, "environment")} == {"environment/requirements.txt"}
     assert run.inputs.dataset_inputs[0].dataset.name == "bands"
+    note = client.get_run(parent).data.tags["mlflow.note.content"]
+    assert registration.run_id in note.splitlines()[0] and note.count("- best:") == 1
 
 
 def test_registering_the_same_model_again_makes_nothing_new(mlflow_uri: str, model: FinishedModel) -> None:
