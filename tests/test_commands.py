@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import json
+import os
 import shlex
 import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -13,6 +15,7 @@ from pipeline.__main__ import main
 from pipeline.commands import all_commands
 from pipeline.commands.command import Command
 from pipeline.commands.parser import parse
+from pipeline.search.lock import study_lock
 from pipeline.study import store
 from pipeline.study.records import StudyRow
 from tests import searches
@@ -125,6 +128,24 @@ def test_the_end_of_a_run_is_pulled_and_predicts_where_the_project_is_unknown(
     assert "dark.png: " in last.out and "refused" in last.out and "E307" in last.err
 
 
+def test_status_tells_of_a_search_by_its_study_until_a_model_is_registered(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["status"]) == 2
+    assert "nothing was searched here yet" in capsys.readouterr().err
+    for begun, letter in enumerate("ab"):
+        row = StudyRow(letter * 16, float(begun), "val_accuracy", {}, {}, 0.0, False)
+        store.create(layout.study_database(here / "state"), row)
+    assert main(["status"]) == 0
+    assert "study bbbbbbbb: val_accuracy; nobody searches now" in capsys.readouterr().out
+
+    with study_lock(here / "state/studies" / ("a" * 16) / "lock", []):
+        assert main(["status", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["search"]["study_id"] == "a" * 16 and told["search"]["driver"]["pid"] == os.getpid()
+    assert told["registration"] is None and told["search"]["best"] is None
+
+
 @pytest.mark.parametrize("command", all_commands(), ids=lambda command: command.name)
 def test_every_command_explains_itself_with_examples_that_it_takes(command: Command, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit, match="0"):
@@ -156,3 +177,18 @@ def test_the_help_names_every_command_once(capsys: pytest.CaptureFixture[str]) -
 def test_a_misspelt_command_or_option_gets_the_nearest_one(typed: str, said: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(typed.split()) == 2
     assert "E211 convoy" in (line := capsys.readouterr().err) and said in line
+
+
+@pytest.mark.parametrize(
+    ("typed", "offered"), [("convoy sta", "status"), ("convoy status --fo", "--follow"), ("convoy pull c", "cat")]
+)
+def test_the_shell_completes_commands_options_and_files(
+    typed: str, offered: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["completion", "bash"]) == 0
+    (tmp_path / "complete.sh").write_text(capsys.readouterr().out)
+    (tmp_path / "cat").mkdir()
+    words = typed.split()
+    asked = f"source complete.sh; COMP_WORDS=({typed}); COMP_CWORD={len(words) - 1}; _shtab_convoy; echo ${{COMPREPLY[@]}}"
+    done = subprocess.run(["bash", "-c", asked], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert offered in done.stdout.split()

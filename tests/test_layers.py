@@ -45,6 +45,7 @@ DOORS = {
     "sklearn": ["pipeline.data.sources.digits", "pipeline.report.score_charts", "pipeline.search.importance"],
     "captum": ["pipeline.explain.saliency"],
     "matplotlib": ["pipeline.report"],
+    "rich": ["pipeline.search.live"],
     "requests": ["pipeline.data.sources.reading.transfer"],
     "tempfile": ["pipeline.artifacts", "pipeline.tracking.pull", "pipeline.tracking.tested", "pipeline.tracking.origin"],
     "pickle": [],

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
-Group = Literal["Run", "Look before and while it runs", "The registry", "Take the model"]
+Group = Literal["Run", "Look before and while it runs", "The registry", "Take the model", "The shell"]
 
 
 @dataclass(frozen=True)

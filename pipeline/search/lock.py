@@ -9,6 +9,7 @@ import socket
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
@@ -18,6 +19,33 @@ from pipeline.errors import StudyBusy
 from pipeline.search.orphan import Process, this_process
 
 ORPHAN_PATIENCE_SECONDS = 30.0  # an owner whose parent is gone ends within 10 s; leave it time on a busy machine
+
+
+@dataclass(frozen=True)
+class Holder:
+    """The process that searches on a study; `started` is unix seconds."""
+
+    pid: int
+    host: str
+    command: str
+    started: float
+
+    def __str__(self) -> str:
+        return f"process {self.pid} on {self.host}"
+
+
+def holder(path: Path) -> Holder | None:
+    """Who holds the study, None when nobody does; asking does not take it."""
+    if not path.exists():
+        return None
+    with path.open(encoding="utf-8") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)  # a driver that comes at this moment tries again
+        except BlockingIOError:
+            owner = _read(file)
+            process = owner.get("process", {"pid": 0, "started": time.time()})
+            return Holder(process["pid"], owner.get("host", ""), owner.get("command", ""), process["started"])
+    return None
 
 
 @contextmanager

@@ -2,20 +2,31 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 
 from pipeline.search.conductor import Conductor
 from pipeline.search.forecast import duration
 from pipeline.search.outlook import Outlook
 from pipeline.search.settings import SearchParams
+from pipeline.search.standing import Ahead
 from pipeline.study.records import Rerun, TrialRecord
+
+_TELL_SECONDS = 5.0  # between two outlooks written down, which takes a sync to disk
 
 
 class Progress:
-    """Prints a line whenever a trial ends."""
+    """Prints a line whenever a trial ends, and tells what is ahead to whoever looks from elsewhere."""
 
-    def __init__(self, metric: str, outlook: Outlook, show: Callable[[str], None] = print) -> None:
-        self._metric, self._outlook, self._show = metric, outlook, show
+    def __init__(
+        self,
+        metric: str,
+        outlook: Outlook,
+        show: Callable[[str], None] = print,
+        tell: Callable[[Ahead], None] = lambda ahead: None,
+    ) -> None:
+        self._metric, self._outlook, self._show, self._tell = metric, outlook, show, tell
+        self._told_at = 0.0
 
     def ended(self, conductor: Conductor, trial: TrialRecord) -> None:
         """Tell of a trial's end."""
@@ -26,17 +37,25 @@ class Progress:
         total = f"/{conductor.budget.trials}" if conductor.budget.trials else ""
         done = f"{tally.done}{total}"
         front = [f"front of {len(tally.front)}"] if tally.front else []
-        parts = [f"trial {trial.number:3d}", f"{trial.state:10s}", result, record, *front, done, *self._ahead(conductor)]
+        ahead = self._ahead(conductor)
+        parts = [f"trial {trial.number:3d}", f"{trial.state:10s}", result, record, *front, done, *_words(ahead)]
         self._show("  ".join(parts))
+        if ahead.at - self._told_at >= _TELL_SECONDS:
+            self._told_at = ahead.at
+            self._tell(ahead)
 
     def _result(self, trial: TrialRecord) -> str:
         costs = [f"{name} {cost:,.0f}" if cost >= 100 else f"{name} {cost:.3g}" for name, cost in trial.costs.items()]
         return "  ".join([f"{self._metric} {trial.value:.4f}", *costs])
 
-    def _ahead(self, conductor: Conductor) -> list[str]:
+    def _ahead(self, conductor: Conductor) -> Ahead:
         left, chance = self._outlook.seconds_left(conductor), self._outlook.chance(conductor)
-        said = [] if left is None else [f"about {duration(left)} left"]
-        return said if chance is None else [*said, f"a better one: {chance:.0%}"]
+        return Ahead(time.time(), conductor.budget.trials, left, chance)
+
+
+def _words(ahead: Ahead) -> list[str]:
+    said = [] if ahead.seconds_left is None else [f"about {duration(ahead.seconds_left)} left"]
+    return said if ahead.chance is None else [*said, f"a better one: {ahead.chance:.0%}"]
 
 
 def reselection_line(left: Sequence[Rerun], trials: Sequence[TrialRecord]) -> str:

@@ -13,12 +13,12 @@ from pipeline import layout
 from pipeline.data.preparation import packed
 from pipeline.data.preparation.recipe import Recipe
 from pipeline.errors import Interrupted, NoTrialFinished, WrongValue
-from pipeline.search import feasibility, identity, order, ray_environment, reselection, resources, warm_start
+from pipeline.search import feasibility, identity, live, order, ray_environment, reselection, resources, warm_start
 from pipeline.search.conductor import Conductor
 from pipeline.search.forecast import Work, costs
 from pipeline.search.interruption import EXIT_CODES, Asked, interruptible
 from pipeline.search.local_ray import LocalRay
-from pipeline.search.lock import study_lock
+from pipeline.search.lock import holder, study_lock
 from pipeline.search.messages import Assignment, TrialData, checkpoint_path
 from pipeline.search.orphan import parents_to_watch
 from pipeline.search.outlook import Outlook
@@ -27,6 +27,7 @@ from pipeline.search.progress import Progress, rerun_line, reselection_line
 from pipeline.search.reselection import Reselection
 from pipeline.search.settings import Limits, SearchParams
 from pipeline.search.space import Space
+from pipeline.search.standing import Ahead, Standing, stand
 from pipeline.study import store
 from pipeline.study.records import Rerun, StudyRow, StudySnapshot, TrialRecord
 from pipeline.study.reruns import Reruns
@@ -104,7 +105,7 @@ def search(params: SearchParams, space: Space, recipe: Recipe, setting: Setting)
             study, before = store.create(url, row)
             _announce(study, before, row)
             space = _warmed(space, url, study.row, params.warm_start)
-            conductor = _conduct(params, space, recipe, study)
+            conductor = _conduct(params, space, recipe, study, lambda ahead: ahead.write(folder))
 
             def planned() -> list[Rerun]:
                 within = feasibility.within(study.snapshot(), space, recipe, params.limits)
@@ -115,7 +116,8 @@ def search(params: SearchParams, space: Space, recipe: Recipe, setting: Setting)
             follower = follow(store.reader(url, row.study_id), setting.tracking_uri, params.experiment)
             try:
                 if not phases.exhausted():
-                    _train(phases, params, space, data, folder, ray)
+                    with live.view(_looking(store.reader(url, row.study_id), folder)):
+                        _train(phases, params, space, data, folder, ray)
             finally:
                 ray.stop()  # while MLflow gets the rest
                 phases.close()
@@ -148,11 +150,16 @@ def _warmed(space: Space, url: str, row: StudyRow, count: int) -> Space:
     return warm_start.with_first_points(space, earlier)
 
 
-def _conduct(params: SearchParams, space: Space, recipe: Recipe, study: store.Study) -> Conductor:
+def _looking(snapshot: Callable[[], StudySnapshot], folder: Path) -> Callable[[], Standing]:
+    return lambda: stand(snapshot(), folder, holder(folder / "lock"))
+
+
+def _conduct(params: SearchParams, space: Space, recipe: Recipe, study: store.Study, tell: Callable[[Ahead], None]) -> Conductor:
     def work(trial: TrialRecord) -> Work:
         return Work.of(space.parse(trial.hyperparameters), recipe)
 
-    progress = Progress(params.metric, Outlook(work, costs(space, recipe, params.limits, space.draws(_DRAWN))))
+    outlook = Outlook(work, costs(space, recipe, params.limits, space.draws(_DRAWN)))
+    progress = Progress(params.metric, outlook, tell=tell)
 
     def fits(hyperparameters: Mapping[str, Value]) -> None:
         require_feasible(space, recipe, params.limits, hyperparameters)

@@ -40,6 +40,11 @@ def reader(url: str, study_id: str) -> Callable[[], StudySnapshot]:
     return lambda: study().snapshot()
 
 
+def rows(url: str) -> list[StudyRow]:
+    """Every study, the one begun last at the end."""
+    return tables.study_rows(tables.connect(url))
+
+
 def latest(url: str) -> StudyRow | None:
     """The study begun last, or None."""
     rows = tables.study_rows(tables.connect(url))

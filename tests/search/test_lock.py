@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.errors import MESSAGE_LIMIT, StudyBusy
+from pipeline.search import lock as locking
 from pipeline.search.lock import study_lock
 from tests.search import holders
 
@@ -39,6 +40,18 @@ def test_a_second_search_is_refused_at_once_and_told_who_holds_the_study(lock: P
     age = int(refusal.value.why.rpartition(" for ")[2].removesuffix(" s"))
     assert 1 <= age < 60
     assert len(str(refusal.value)) <= MESSAGE_LIMIT and refusal.value.exit_code == 6
+
+
+def test_who_holds_it_is_told_without_taking_it(lock: Path) -> None:
+    assert locking.holder(lock) is None
+    process, pid = holders.start(lock)
+    try:
+        found = locking.holder(lock)
+        assert found is not None and (found.pid, found.host) == (pid, socket.gethostname())
+    finally:
+        process.kill()
+        process.communicate()
+    assert locking.holder(lock) is None, "what the file says of the dead is not believed"
 
 
 def test_the_lock_is_free_after_its_holder_was_killed(lock: Path) -> None:

@@ -11,6 +11,7 @@ from pipeline.search.forecast import Work
 from pipeline.search.messages import Message
 from pipeline.search.outlook import Outlook
 from pipeline.search.progress import Progress
+from pipeline.search.standing import Ahead
 from pipeline.study.records import TrialRecord
 from tests.search.driving import FIRST, SECOND, SPACE, STUDY, Search, epoch
 
@@ -75,3 +76,13 @@ def test_after_ten_trials_the_chance_of_a_better_one_is_told(tmp_path: Path) -> 
     lines = [told.trial(Message(f"{STUDY[:8]}-{number:04d}", [epoch(1, 0.5 - number / 100)])) for number in range(10)]
     assert "a better one" not in lines[8]
     assert lines[9].endswith("10/20  about 5 min left  a better one: 25%")
+
+
+def test_what_is_ahead_is_written_down_now_and_then(told: Told) -> None:
+    heard: list[Ahead] = []
+    told.progress._tell = heard.append
+    told.trial(Message(FIRST, [epoch(1, 0.5)]))
+    told.trial(Message(SECOND, [epoch(1, 0.25)]))
+    assert [(ahead.trials, ahead.seconds_left) for ahead in heard] == [(10, 300.0)], (
+        "twice within a second would be once too often"
+    )
