@@ -45,10 +45,11 @@ campaign: .venv/installed-test
 benchmark: .venv/installed
 	python benchmarks/digits.py
 
-## The pictures of the README are those that a run writes.
-pictures: repro
+## The pictures of the README are those that a run writes, and MLflow's pages on it in Chromium.
+pictures: repro .venv/installed-test
 	cp results/search/history.png docs/pictures/search_history.png
 	cp results/evaluation/confusion_matrix.png docs/pictures/confusion_matrix.png
+	python docs/take_pictures.py
 
 ## New versions: what a fresh environment gets today. Local labels (+cpu) and torch's CUDA companions are left out,
 ## so that the same file serves machines with and without a GPU.

@@ -60,6 +60,10 @@ class ConvoyError(Exception):
             why = why[: max(0, room - 1)] + "…"
         return f"{head} — {why} — {remedy}"[:MESSAGE_LIMIT]
 
+    def record(self) -> dict[str, str]:
+        """For a script."""
+        return {"code": self.code, "what": self.what, "where": self.where, "why": self.why, "remedy": self.remedy}
+
     def __reduce__(self) -> tuple[object, ...]:
         return (_rebuild, (type(self), self.what, self.where, self.why, self.remedy))
 

@@ -31,7 +31,7 @@ def opened(width: int = 1600, height: int = 1000) -> Iterator[tuple[Page, list[s
         context = browser.new_context(viewport={"width": width, "height": height}, reduced_motion="reduce")
         context.add_init_script(_QUIET)
         page: Page = context.new_page()
-        page.set_default_timeout(60_000)
+        page.set_default_timeout(120_000)
         errors: list[str] = []
         page.on("console", lambda message: errors.extend(_unusual(message)))
         page.on("pageerror", lambda error: errors.append(str(error)))

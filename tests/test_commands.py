@@ -54,6 +54,10 @@ def test_check_tells_everything_that_is_wrong_at_once(here: Path, capsys: pytest
     errors = capsys.readouterr().err
     assert {"E210", "E001", "E401"} <= {line.split()[0] for line in errors.splitlines()}
     assert "space.yaml:6:3" in errors and "60 images" in errors
+    assert main(["check", "--json"]) == 2
+    problems = json.loads(capsys.readouterr().out)["problems"]
+    assert {"E210", "E001", "E401"} <= {problem["code"] for problem in problems}
+    assert all(problem["remedy"] for problem in problems)
 
 
 @pytest.mark.parametrize("image", ["16x16", "axbxc"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 
 from pipeline.commands import project
 from pipeline.commands.command import Command
@@ -14,7 +15,10 @@ def _act(options: argparse.Namespace) -> None:
     from pipeline.check import check_all, question
 
     lines, problems = check_all(root, question(options.point, options.image, options.classes))
-    print("\n".join(lines))
+    if options.json:
+        print(json.dumps({"run": lines, "problems": [problem.record() for problem in problems]}, indent=2, ensure_ascii=False))
+    else:
+        print("\n".join(lines))
     raise_all(problems)
 
 
@@ -24,6 +28,7 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--image", metavar="HxWxC", help="for images of this size; default: as prepared")
     parser.add_argument("--classes", type=int, help="for this many classes; default: as prepared")
+    parser.add_argument("--json", action="store_true", help="one JSON object: what would run, and each problem in its parts")
 
 
 COMMANDS = (
@@ -33,6 +38,7 @@ COMMANDS = (
         "everything that is wrong with parameters, space, data, resources, tracking",
         {
             "check": "before a search",
+            "check --json": "for a script; the exit code says whether anything is wrong",
             "check model.num_conv_layers=3 --image 32x32x3": "the layers of this network on such images",
         },
         _act,

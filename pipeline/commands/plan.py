@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 
 from pipeline import layout, params
 from pipeline.commands import project
@@ -12,9 +13,14 @@ from pipeline.commands.command import Command
 def _act(options: argparse.Namespace) -> None:
     root = project.enter()
     parameters = params.load(layout.PARAMS)
-    from pipeline.planning.plan import plan as lines
+    from pipeline.planning.plan import plan
 
-    print("\n".join(lines(parameters.search, layout.state(root))))
+    found = plan(parameters.search, layout.state(root))
+    print(json.dumps(found.record(), indent=2, ensure_ascii=False) if options.json else "\n".join(found.lines))
+
+
+def _arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--json", action="store_true", help="one JSON object: the ranges as numbers, and the lines")
 
 
 COMMANDS = (
@@ -22,7 +28,8 @@ COMMANDS = (
         "plan",
         "Look before and while it runs",
         "trials, time, disk and money to expect of a search, after a probe of seconds",
-        {"plan": "for the budget in params.yaml"},
+        {"plan": "for the budget in params.yaml", "plan --json": "for a script"},
         _act,
+        _arguments,
     ),
 )

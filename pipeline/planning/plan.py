@@ -5,7 +5,9 @@ from __future__ import annotations
 import shutil
 import statistics
 from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from pipeline import artifacts, layout
 from pipeline.data.preparation.recipe import Recipe
@@ -27,8 +29,20 @@ _STUDY_BYTES, _STUDY_EPOCH_BYTES = 5_500, 250  # of a trial and of an epoch in t
 _MLFLOW_BYTES, _MLFLOW_EPOCH_BYTES = 30_000, 3_000  # and in MLflow's
 
 
-def plan(params: SearchParams, state: Path) -> list[str]:
-    """Lines that say what `convoy search` would take; nothing is written. Raises MissingFile before preprocess has run."""
+@dataclass(frozen=True)
+class Plan:
+    """What a search would take: for people, and as numbers (None where only a plateau ends it, so that none is known)."""
+
+    lines: list[str]
+    expected: Expectation | None
+
+    def record(self) -> dict[str, Any]:
+        """For a script: each a range from `low` to `high`."""
+        return {"expected": None if self.expected is None else asdict(self.expected), "told": self.lines}
+
+
+def plan(params: SearchParams, state: Path) -> Plan:
+    """What `convoy search` would take; nothing is written. Raises MissingFile before preprocess has run."""
     space = spaces.load(Path(params.space))
     recipe = _recipe()
     share = resources.plan(params, resources.available_cpus(), resources.available_gpus())
@@ -39,7 +53,7 @@ def plan(params: SearchParams, state: Path) -> list[str]:
     kept = 1.0 if params.stopping == "none" else _KEPT_AT_BEST
     expected = expect(Budget.of(params), used, lengths, kept, share.slots)
     free = shutil.disk_usage(next(folder for folder in (state, *state.parents) if folder.exists())).free
-    return [
+    lines = [
         *([f"used already: {used.trials} trials, {duration(used.seconds)}"] if used.trials else []),
         f"probe: {probe.networks} networks in {probe.seconds:.1f} s, threads {share.threads}: {_pace(probe.pace)}",
         f"a trial: {_between(_middle(lengths), duration)} for four of five, when it trains to its end",
@@ -47,6 +61,7 @@ def plan(params: SearchParams, state: Path) -> list[str]:
         *_expected(expected, share.slots),
         *_disk(known, probe, expected, share.slots, free),
     ]
+    return Plan(lines, expected)
 
 
 def _recipe() -> Recipe:

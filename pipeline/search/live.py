@@ -50,12 +50,13 @@ def view(look: Callable[[], Standing]) -> Iterator[None]:
 def picture(standing: Standing) -> RenderableType:
     """A bar for the trials that the budget allows, and the lines; colours are rich's business, which leaves them to NO_COLOR."""
     from rich.console import Group
+    from rich.padding import Padding
     from rich.progress_bar import ProgressBar
     from rich.text import Text
 
     heading, counts, best, *rest = standing.lines()
     wanted = standing.ahead.trials if standing.ahead else None
-    bar = [ProgressBar(total=wanted, completed=min(standing.done, wanted), width=60)] if wanted else []
+    bar = [Padding(ProgressBar(total=wanted, completed=min(standing.done, wanted), width=60), (0, 2))] if wanted else []
     lines = [Text(counts), Text(best, style="green"), *map(Text, rest)]
     return Group(Text(heading, style="bold"), *bar, *lines)
 

@@ -119,7 +119,8 @@ class Standing:
         best = self.snapshot.best()
         if best is None or best.value is None:
             return ["no best yet"]
-        values = (f"{name}={_short(value)}" for name, value in sorted(best.hyperparameters.items()))
+        varied = (name for name in self.snapshot.varied() if name in best.hyperparameters)
+        values = (f"{name}={_short(best.hyperparameters[name])}" for name in varied)
         return [f"best: trial {best.number}, {self.snapshot.metric} {best.value:.4f}", f"  {'  '.join(values)}"]
 
     def _while_it_runs(self) -> list[str]:

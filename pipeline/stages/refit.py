@@ -73,7 +73,9 @@ def _train(training: Training, data: Packed, trial_key: str) -> list[dict[str, f
 
 def _shown(metrics: EpochMetrics, training: Training) -> dict[str, float]:
     planned = training.hyperparameters.train.epochs
-    print(f"refit: epoch {metrics.epoch}/{planned}, train loss {metrics.train_loss:.4f}, {metrics.seconds:.1f} s")
+    left = (planned - metrics.epoch) * metrics.seconds
+    told = f"train loss {metrics.train_loss:.4f}, {metrics.seconds:.1f} s, about {left:.0f} s left"
+    print(f"refit: epoch {metrics.epoch}/{planned}, {told}")
     return metrics.metrics()
 
 

@@ -93,6 +93,14 @@ class StudySnapshot:
         """What is wanted of the metric: "maximize" or "minimize"."""
         return direction(self.metric)
 
+    def varied(self) -> list[str]:
+        """The hyperparameters that differ between its trials, by name; all of them while none does."""
+        values: dict[str, set[Value]] = {}
+        for trial in self.trials:
+            for name, value in trial.hyperparameters.items():
+                values.setdefault(name, set()).add(value)
+        return sorted(name for name in values if len(values[name]) > 1) or sorted(values)
+
     def best(self) -> TrialRecord | None:
         """The completed trial with the best value; the earliest of equals; None before any completed."""
         return best(self.trials, self.direction)

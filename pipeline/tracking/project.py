@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import zip_longest
 from typing import TYPE_CHECKING, TypeVar
@@ -74,21 +74,36 @@ class Shown:
     experiment_tags: dict[str, str] = field(default_factory=dict)
 
 
-def project(snapshot: StudySnapshot, uri: str, experiment: str, shown: Shown | None = None) -> Projection:
+def project(
+    snapshot: StudySnapshot,
+    uri: str,
+    experiment: str,
+    shown: Shown | None = None,
+    watch: Callable[[Sequence[TrialRecord]], Iterable[TrialRecord]] = iter,
+) -> Projection:
     """Make MLflow equal to the study; raises TrackingUnreachable saying what is left, after which it may be called again.
 
     Whatever is not in `shown`, or all without it, is looked up; a trial that is the same value as last time is passed over.
+    `watch` is given the trials and gives them back, one when it is taken up.
     """
     done = Projection()
     shown = Shown() if shown is None else shown
     begun = time.monotonic()
     with reaching(uri, lambda: f"{_left(snapshot, done)} left to sync"):
-        _project(snapshot, connect(uri), uri, experiment, shown, done)
+        _project(snapshot, connect(uri), uri, experiment, shown, done, watch)
     done.seconds = time.monotonic() - begun
     return done
 
 
-def _project(snapshot: StudySnapshot, client: MlflowClient, uri: str, experiment: str, shown: Shown, done: Projection) -> None:
+def _project(
+    snapshot: StudySnapshot,
+    client: MlflowClient,
+    uri: str,
+    experiment: str,
+    shown: Shown,
+    done: Projection,
+    watch: Callable[[Sequence[TrialRecord]], Iterable[TrialRecord]],
+) -> None:
     done.experiment_id = experiment_id(client, experiment, uri)
     present = {} if shown.run_ids else _present(client, snapshot.study_id, shown, done)
     parent = _begin(client, study_run(snapshot), present, shown, done)
@@ -97,7 +112,7 @@ def _project(snapshot: StudySnapshot, client: MlflowClient, uri: str, experiment
     for moved in front ^ shown.front:
         shown.trials.pop(moved, None)
     shown.front = front
-    for trial in snapshot.trials:
+    for trial in watch(snapshot.trials):
         if shown.trials.get(trial.key) is not trial:
             wanted = trial_run(snapshot, trial, front)
             wanted.tags[PARENT_TAG] = done.parent_run_id

@@ -64,13 +64,13 @@ def _trials_state(snapshot: StudySnapshot) -> dict[str, Any]:
 def _columns(snapshot: StudySnapshot) -> list[str]:
     """What was reached, the hyperparameters that differ, and how the trial went."""
     metrics = [f"metrics.`{snapshot.metric}`", *(f"metrics.`{name}`" for name in snapshot.objectives)]
-    hyperparameters = [f"params.`{name}`" for name in _varied(snapshot)]
+    hyperparameters = [f"params.`{name}`" for name in snapshot.varied()]
     return [*metrics, *hyperparameters, *(f"tags.`{name}`" for name in (STATE_TAG, EPOCHS_TAG, SECONDS_TAG))]
 
 
 def _charts(snapshot: StudySnapshot) -> list[dict[str, Any]]:
     """What goes with what, the value over the two hyperparameters with most values, and the curves by epoch."""
-    varied, numeric = _varied(snapshot), _numeric(snapshot)[:2]
+    varied, numeric = snapshot.varied(), _numeric(snapshot)[:2]
     parallel = {"type": "PARALLEL", "selectedParams": varied[:_AXES], "selectedMetrics": [snapshot.metric], "showAllRuns": True}
     contour = dict(zip(("xaxis", "yaxis"), ({"key": name, "type": "PARAM"} for name in numeric), strict=False))
     curves = [snapshot.metric, *(name for name in _CURVES if name != snapshot.metric)]
@@ -85,15 +85,9 @@ def _charts(snapshot: StudySnapshot) -> list[dict[str, Any]]:
     ]
 
 
-def _varied(snapshot: StudySnapshot) -> list[str]:
-    """The hyperparameters that differ between trials, by name; all of them while none does."""
-    names = sorted({name for trial in snapshot.trials for name in trial.hyperparameters})
-    return [name for name in names if len(_values(snapshot, name)) > 1] or names
-
-
 def _numeric(snapshot: StudySnapshot) -> list[str]:
     """Those of them that are numbers, the ones with most values first."""
-    numbers = [name for name in _varied(snapshot) if all(_is_number(value) for value in _values(snapshot, name))]
+    numbers = [name for name in snapshot.varied() if all(_is_number(value) for value in _values(snapshot, name))]
     return sorted(numbers, key=lambda name: -len(_values(snapshot, name)))
 
 

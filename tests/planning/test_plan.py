@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
@@ -53,6 +54,9 @@ def test_a_time_limit_is_turned_into_trials(here: Path, capsys: pytest.CaptureFi
     said = planned(capsys)
     low, high = (int(number) for number in said["trials"].split(" to "))
     assert 0 < low < high and said["time"].startswith("10 min,") and "money" not in said
+    assert main(["plan", "--json"]) == 0
+    expected = json.loads(capsys.readouterr().out)["expected"]
+    assert 0 < expected["trials"]["low"] < expected["trials"]["high"] and expected["money"] is None
 
 
 def test_what_the_study_has_used_already_is_taken_off(here: Path, capsys: pytest.CaptureFixture[str]) -> None:

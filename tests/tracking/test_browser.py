@@ -83,6 +83,7 @@ def browser() -> Iterator[tuple[Page, list[str]]]:
 def page(browser: tuple[Page, list[str]]) -> Iterator[Page]:
     """The page; the console stays silent while a test uses it."""
     found, errors = browser
+    found.goto("about:blank")  # else only the part of the address behind # changes, and MLflow keeps what it showed
     errors.clear()
     yield found
     assert errors == []

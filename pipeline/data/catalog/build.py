@@ -7,9 +7,9 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from pipeline.data.catalog.look import look
-from pipeline.data.catalog.progress import shown
 from pipeline.data.catalog.seen import Looks
 from pipeline.data.catalog.table import Catalog, frame_of_images, frame_of_rejects
+from pipeline.data.progress import shown
 from pipeline.data.sources.source import Sample, Source
 from pipeline.data.workers import Crashed, mapped
 
@@ -30,7 +30,7 @@ def in_memory(source: Source, samples: Sequence[Sample]) -> bool:
 def look_at(looks: Looks, rows: Sequence[int], reopen: Callable[[], Source], workers: int) -> None:
     """Fill in the `rows` of `looks`, in processes that open the source with `reopen`."""
     found = mapped(look, reopen, [looks.paths[row] for row in rows], workers)
-    for row, result in zip(rows, shown(found, len(rows)), strict=True):
+    for row, result in zip(rows, shown(found, len(rows), "ingest"), strict=True):
         if isinstance(result, Crashed):
             looks.put(row, None, f"decoder {result.reason}")
         else:

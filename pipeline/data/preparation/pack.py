@@ -18,6 +18,7 @@ from pipeline.data.preparation.packed import Packed
 from pipeline.data.preparation.prepare import Prepare
 from pipeline.data.preparation.recipe import LARGEST_AUTO_SIZE, SMALLEST_SIZE, PreprocessParams
 from pipeline.data.preparation.shards import Pixels
+from pipeline.data.progress import shown
 from pipeline.data.sources.source import Source
 from pipeline.data.workers import Crashed, mapped
 from pipeline.errors import ImageRefused, StageOutOfDate
@@ -58,7 +59,8 @@ def pack(
     results = mapped(_prepared, preparer, _batches(rows, rows_a_shard), 1 if few else workers)
     labels = rows["label"].map({name: label for label, name in enumerate(classes)}).to_numpy().astype(np.int64)
     folds = rows["fold"].fillna(-1).to_numpy().astype(np.int8) if "fold" in rows else None
-    done = zip(_batches(rows, rows_a_shard), results, strict=True)
+    pairs = zip(_batches(rows, rows_a_shard), results, strict=True)
+    done = shown(pairs, len(rows), "preprocess", count=lambda pair: len(pair[0].samples))
     for start, batches in groupby(done, key=lambda pair: pair[0].shard_start):
         end = min(start + rows_a_shard, len(rows))
         images = np.empty((end - start, prepare.channels, prepare.image_size, prepare.image_size), np.uint8)
