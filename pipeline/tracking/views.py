@@ -18,9 +18,11 @@ from pipeline.tracking.wanted import EPOCHS_TAG, KIND_TAG, SECONDS_TAG, STATE_TA
 STUDY_VIEW, TRIALS_VIEW = "convoy-study", "convoy-trials"
 _EXPERIMENT_KIND = {"mlflow.experimentKind": "custom_model_development"}  # else the page asks what it is, or guesses
 _COMPRESSED = "deflate;"
+_FEWEST = 3  # values of an axis of the contour
 _AXES = 8  # hyperparameters that parallel coordinates can show side by side
 _CURVES = ("train_loss", "val_loss")  # beside the metric of the study
 _SECTION = "convoy"
+_FIRST = ("train.learning_rate", "model.", "train.")  # how names begin that are shown before others
 
 
 def experiment_tags(snapshot: StudySnapshot) -> dict[str, str]:
@@ -64,13 +66,13 @@ def _trials_state(snapshot: StudySnapshot) -> dict[str, Any]:
 def _columns(snapshot: StudySnapshot) -> list[str]:
     """What was reached, the hyperparameters that differ, and how the trial went."""
     metrics = [f"metrics.`{snapshot.metric}`", *(f"metrics.`{name}`" for name in snapshot.objectives)]
-    hyperparameters = [f"params.`{name}`" for name in snapshot.varied()]
+    hyperparameters = [f"params.`{name}`" for name in _varied(snapshot)]
     return [*metrics, *hyperparameters, *(f"tags.`{name}`" for name in (STATE_TAG, EPOCHS_TAG, SECONDS_TAG))]
 
 
 def _charts(snapshot: StudySnapshot) -> list[dict[str, Any]]:
-    """What goes with what, the value over the two hyperparameters with most values, and the curves by epoch."""
-    varied, numeric = snapshot.varied(), _numeric(snapshot)[:2]
+    """What goes with what, the value over the first two that are numbers, and the curves by epoch."""
+    varied, numeric = _varied(snapshot), _numeric(snapshot)[:2]
     parallel = {"type": "PARALLEL", "selectedParams": varied[:_AXES], "selectedMetrics": [snapshot.metric], "showAllRuns": True}
     contour = dict(zip(("xaxis", "yaxis"), ({"key": name, "type": "PARAM"} for name in numeric), strict=False))
     curves = [snapshot.metric, *(name for name in _CURVES if name != snapshot.metric)]
@@ -85,10 +87,16 @@ def _charts(snapshot: StudySnapshot) -> list[dict[str, Any]]:
     ]
 
 
+def _varied(snapshot: StudySnapshot) -> list[str]:
+    """The hyperparameters that differ, those first by which networks differ most."""
+    ranks = dict(enumerate(_FIRST))
+    return sorted(snapshot.varied(), key=lambda name: next((rank for rank in ranks if name.startswith(ranks[rank])), len(ranks)))
+
+
 def _numeric(snapshot: StudySnapshot) -> list[str]:
-    """Those of them that are numbers, the ones with most values first."""
-    numbers = [name for name in snapshot.varied() if all(_is_number(value) for value in _values(snapshot, name))]
-    return sorted(numbers, key=lambda name: -len(_values(snapshot, name)))
+    """Those of them that are numbers with enough values for a surface."""
+    found = {name: _values(snapshot, name) for name in _varied(snapshot)}
+    return [name for name, values in found.items() if len(values) >= _FEWEST and all(map(_is_number, values))]
 
 
 def _values(snapshot: StudySnapshot, name: str) -> set[Any]:

@@ -15,7 +15,7 @@ from tests.tracking.studies import several, study, trial
 
 def differing(count: int = 3, **hyperparameters: Any) -> StudySnapshot:
     """Trials that differ in learning rate and filters."""
-    values = [{"train.learning_rate": 0.1 / (n + 1), "model.filters": 8 * (n % 2 + 1), **hyperparameters} for n in range(count)]
+    values = [{"train.learning_rate": 0.1 / (n + 1), "model.filters": 8 << n, **hyperparameters} for n in range(count)]
     made = [replace(trial(n), hyperparameters=trial(n).hyperparameters | values[n]) for n in range(count)]
     return study(*made)
 
@@ -33,8 +33,8 @@ def test_columns_are_the_metric_what_differs_and_how_the_trial_went() -> None:
     for view in (STUDY_VIEW, TRIALS_VIEW):
         assert state(differing(), view)["selectedColumns"] == [
             "metrics.`val_accuracy`",
-            "params.`model.filters`",
             "params.`train.learning_rate`",
+            "params.`model.filters`",
             "tags.`convoy.state`",
             "tags.`convoy.epochs`",
             "tags.`convoy.seconds`",
@@ -56,9 +56,16 @@ def test_a_study_is_nested_only_without_a_filter_and_in_the_order_of_time() -> N
 
 def test_charts_are_parallel_coordinates_a_contour_and_the_curves() -> None:
     parallel, contour, *curves = state(differing(), TRIALS_VIEW)["compareRunCharts"]
-    assert parallel["selectedParams"] == ["model.filters", "train.learning_rate"]
+    assert parallel["selectedParams"] == ["train.learning_rate", "model.filters"]
     assert (contour["xaxis"]["key"], contour["yaxis"]["key"]) == ("train.learning_rate", "model.filters")
     assert [curve["metricKey"] for curve in curves] == ["val_accuracy", "train_loss", "val_loss"]
+
+
+def test_what_networks_differ_by_most_comes_before_other_hyperparameters() -> None:
+    names = ["augment.crop", "model.filters", "train.epochs", "train.learning_rate"]
+    two = study(*(replace(trial(n), hyperparameters=dict.fromkeys(names, n)) for n in range(2)))
+    shown = state(two, TRIALS_VIEW)["compareRunCharts"][0]["selectedParams"]
+    assert shown == ["train.learning_rate", "model.filters", "train.epochs", "augment.crop"]
 
 
 def test_there_is_no_contour_over_one_number() -> None:
