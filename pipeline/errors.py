@@ -20,7 +20,8 @@ ConvoyError
 │   ├── RefitDiverged E504      └── ReselectionFailed E505
 ├── StudyBusy E601 (exit 6)
 ├── IntegrityError (exit 7)
-│   ├── DigestMismatch E701     ├── StageOutOfDate E702       └── CertificateBroken E703
+│   ├── DigestMismatch E701     ├── StageOutOfDate E702       ├── CertificateBroken E703
+│   ├── NotRebuildable E705     └── RebuildDiffers E706
 ├── DiskFull E801 (exit 8)
 ├── SecurityRefusal E901 (exit 9)
 ├── ResourcesMissing E001 (exit 10)
@@ -346,6 +347,18 @@ class CertificateBroken(IntegrityError):
     """The split is not the one its certificate vouches for, or shares something between its sides."""
 
     code = "E703"
+
+
+class NotRebuildable(IntegrityError):
+    """What it takes to make a registered version again is not recorded with it, or not here."""
+
+    code = "E705"
+
+
+class RebuildDiffers(IntegrityError):
+    """What was made again is not what is registered."""
+
+    code = "E706"
 
 
 class DiskFull(ConvoyError):

@@ -53,9 +53,9 @@ CHANGES = [
     ("data/raw/cat.png", "an image", "ingest preprocess"),
     ("space.yaml", ("high: 2", "high: 3"), "search"),
     ("search_spaces/cnn.yaml", "# not the space in use", ""),
-    ("data/processed/test/labels.npy", "x", "preprocess evaluate"),
+    ("data/processed/test/labels.npy", "x", "preprocess evaluate register"),
     ("pipeline/report/model_template.py", "x = 1", "evaluate"),
-    ("reports/split_certificate.json", "x", "split evaluate"),
+    ("reports/split_certificate.json", "x", "split evaluate register"),
     ("results/search/leaderboard.csv", "x", "search evaluate"),
     ("pipeline/data/sources/folder.py", "x = 1", "ingest preprocess"),
     ("pipeline/data/duplicates/clusters.py", "x = 1", "split"),
@@ -159,6 +159,15 @@ def test_a_change_makes_stale_what_reads_it_and_nothing_else(
             assert set(repo.status()) == set(stale.split())
     finally:
         path.unlink() if before is None else path.write_bytes(before)
+
+
+def test_the_registered_version_is_made_again_bit_for_bit(reproduced: Path) -> None:
+    output = _run(reproduced, "python -m pipeline rebuild 1")
+
+    assert "packages as recorded" in output
+    assert "data: train and val bit-identical, catalog and split from DVC" in output
+    assert "result: bit-identical weights" in output and "files of the model folder are identical" in output
+    assert len(_run(reproduced, "git worktree list").splitlines()) == 1
 
 
 @pytest.mark.parametrize("command", ["metrics show", "exp show --no-pager", "params diff", "plots show"])

@@ -19,11 +19,12 @@ from tests.imports import MODULES, PACKAGE, Import, closure, imports
 LAYERS = [
     ["pipeline.__main__"],
     ["pipeline.commands"],
-    ["pipeline.check", "pipeline.planning", "pipeline.preview", "pipeline.stages"],
+    ["pipeline.check", "pipeline.planning", "pipeline.preview", "pipeline.rebuild", "pipeline.stages"],
     ["pipeline.params"],
     ["pipeline.search"],
     ["pipeline.tracking"],
     ["pipeline.study"],
+    ["pipeline.sealed"],
     ["pipeline.report", "pipeline.paired", "pipeline.predict"],
     ["pipeline.explain", "pipeline.measurement"],
     ["pipeline.bootstrap", "pipeline.calibration"],
@@ -31,7 +32,7 @@ LAYERS = [
     ["pipeline.artifacts"],
     ["pipeline.training"],
     ["pipeline.data", "pipeline.models"],
-    ["pipeline.layout", "pipeline.config", "pipeline.timing"],
+    ["pipeline.layout", "pipeline.config", "pipeline.timing", "pipeline.trained_on"],
     ["pipeline.errors"],
 ]
 DEPTH = {part: depth for depth, row in enumerate(LAYERS) for part in row}
@@ -47,7 +48,14 @@ DOORS = {
     "matplotlib": ["pipeline.report"],
     "rich": ["pipeline.search.live"],
     "requests": ["pipeline.data.sources.reading.transfer"],
-    "tempfile": ["pipeline.artifacts", "pipeline.tracking.pull", "pipeline.tracking.tested", "pipeline.tracking.origin"],
+    "tempfile": [
+        "pipeline.artifacts",
+        "pipeline.tracking.pull",
+        "pipeline.tracking.tested",
+        "pipeline.tracking.champion_later",
+        "pipeline.tracking.origin",
+        "pipeline.rebuild",
+    ],
     "pickle": [],
 }
 WRITING = {"write_text", "write_bytes"}

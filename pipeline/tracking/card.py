@@ -9,6 +9,7 @@ from jinja2 import Environment, StrictUndefined
 
 LONGEST = 5000  # characters of a version's description that every store of MLflow takes
 _CLASSES = 40  # named; all of them are in model.json
+_OFF = (0, "none")  # False is 0 too
 _METRICS = ("accuracy", "precision_macro", "recall_macro", "f1_macro", "loss")
 
 _TEMPLATE = """\
@@ -34,8 +35,8 @@ On the {{ test.n }} images of the sealed test split; in brackets the {{ "{:.0%}"
 –{{ "%.4f"|format(test["test_" ~ metric ~ "_high"]) }}) |
 {% endfor %}
 
-These test images were looked at by {{ looks }} {{ "model" if looks == 1 else "models" }} so far, this one included; the \
-more, the more the best of them owes to luck. How it does on images that were not taken like these, nobody measured.
+{{ looks }} {{ "model was" if looks == 1 else "models were" }} measured on these test images so far, this one included; the more \
+there are, the more the best of them owes to luck. How it does on images that were not taken like these, nobody measured.
 
 ## Data
 
@@ -45,10 +46,10 @@ more, the more the best of them owes to luck. How it does on images that were no
 
 ## Training
 
-- Hyperparameters: {{ hyperparameters|join(", ") }}
+- Hyperparameters (those not named are 0, none or false): {{ hyperparameters|join(", ") }}
 - Seed {{ facts.seed }}; trial `{{ facts.trial_key }}` of study `{{ facts.study_id }}`; commit `{{ commit }}`
 
-History of its alias: `convoy history {{ name }}`
+History of its alias: `convoy history {{ name }}`. The same model made again: `convoy rebuild {{ name }}/{{ version }}`.
 """
 
 
@@ -84,15 +85,15 @@ def card(
         shown=classes[:_CLASSES],
         others=len(classes[_CLASSES:]),
         metrics=_METRICS,
-        hyperparameters=[f"`{key}={value}`" for key, value in facts["hyperparameters"].items()],
+        hyperparameters=[f"`{key}={value}`" for key, value in facts["hyperparameters"].items() if value not in _OFF],
         steps=_plain(", ".join(_step(step) for step in recipe["steps"])),
     )
     return text if len(text) <= LONGEST else f"{text[: LONGEST - 2]}…\n"
 
 
-def _step(step: Mapping[str, Any]) -> str:
-    """`fit=stretch`, as the recipe holds it."""
-    return " ".join(f"{name}={value}" for name, value in step.items())
+def _step(step: Mapping[str, Mapping[str, Any]]) -> str:
+    """`resize stretch` of {"resize": {"fit": "stretch"}}."""
+    return ", ".join(" ".join([name, *map(str, settings.values())]) for name, settings in step.items())
 
 
 def _plain(text: str) -> str:

@@ -12,6 +12,7 @@ from pipeline.tracking.version_tags import REASON_TAG
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
+    from mlflow.entities.model_registry import ModelVersion
 
 
 def promote(uri: str, name: str, version: str, reason: str) -> Entry:
@@ -19,7 +20,7 @@ def promote(uri: str, name: str, version: str, reason: str) -> Entry:
     with reaching(uri):
         client = connect(uri)
         log = _log(client, name)
-        _require(client, name, version)
+        find_version(client, name, version)
         while True:
             known = log.entries()
             if alias_log.holder(known, "champion") == version:
@@ -39,7 +40,7 @@ def rollback(uri: str, name: str, reason: str) -> Entry:
             if not version:
                 remedy = "name another version: `convoy promote VERSION --reason TEXT`"
                 raise ModelNotFound(name, why="no version was champion before the present one", remedy=remedy)
-            _require(client, name, version)
+            find_version(client, name, version)
             if (moved := _moved(log, known, version, "rollback", reason)) is not None:
                 return moved
 
@@ -85,8 +86,10 @@ def _log(client: MlflowClient, name: str) -> AliasLog:
     return alias_log.open_log(client, name, client.get_run(str(version.run_id)).info.experiment_id)
 
 
-def _require(client: MlflowClient, name: str, version: str) -> None:
-    known = sorted(int(one.version) for one in client.search_model_versions(f"name = '{name}'"))
-    if version not in map(str, known):
-        why = f"it has no version {version}"
-        raise ModelNotFound(name, why=why, remedy=f"its versions are {', '.join(map(str, known))}")
+def find_version(client: MlflowClient, name: str, version: str) -> ModelVersion:
+    """Version `version` of the registered model; raises ModelNotFound."""
+    found = {str(one.version): one for one in client.search_model_versions(f"name = '{name}'")}
+    if version not in found:
+        known = ", ".join(sorted(found, key=int)) or "none"
+        raise ModelNotFound(name, why=f"it has no version {version}", remedy=f"its versions are {known}")
+    return found[version]

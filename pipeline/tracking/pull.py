@@ -47,7 +47,7 @@ def pull(uri: str, name: str | None, alias: str, folder: Path) -> Pulled:
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name[:40]}.") as temporary:
         with reaching(uri):
-            model = _download(uri, version, Path(temporary))
+            model = download(uri, version, Path(temporary))
         pulled = _origin(folder, version, alias, uri)
         artifacts.write_json(model / ORIGIN, asdict(pulled))
         _put_in_place(model, folder)
@@ -86,7 +86,8 @@ def _version(client: MlflowClient, name: str, alias: str) -> ModelVersion:
     raise ModelNotFound(name, why=why, remedy=remedy)
 
 
-def _download(uri: str, version: ModelVersion, target: Path) -> Path:
+def download(uri: str, version: ModelVersion, target: Path) -> Path:
+    """The folder that refit wrote, inside `target`; raises DigestMismatch when it is not what was registered."""
     import mlflow
 
     place = f"models:/{version.name}/{version.version}/{_INSIDE}"

@@ -37,21 +37,21 @@ def test_the_card_tells_what_it_is_how_good_by_what_and_how_to_have_it(project: 
         "images of any size in grey, made 8×8 inside the model",
         "0.25 ms an image",
         f"| accuracy | {test['test_accuracy']:.4f} ({test['test_accuracy_low']:.4f}–{test['test_accuracy_high']:.4f}) |",
-        "looked at by 3 models so far",
+        "3 models were measured on these test images so far",
         "trained on 60 train and 24 val images",
         "`train.learning_rate=0.02`",
         "study `abcdef0123456789`",
-        "`convoy history convoy-bands`",
+        "`convoy history convoy-bands`. The same model made again: `convoy rebuild convoy-bands/7`.",
     ):
         assert words in text
-    assert "stretch" in text and "\n\n\n" not in text
+    assert "Preparation: resize stretch\n" in text and "model.num_dense_layers" not in text and "\n\n\n" not in text
 
 
 @pytest.mark.parametrize(
     ("changed", "told"),
     [
         ({"licence": None}, "**Licence**: not stated"),
-        ({"looks": 1}, "looked at by 1 model so far"),
+        ({"looks": 1}, "1 model was measured on these test images so far"),
         ({"classes": ["<b>", "a|b"]}, r"2 classes apart: \<b\>, a\|b."),
         ({"classes": [f"class {number}" for number in range(1000)]}, "class 39, and 960 more."),
     ],
