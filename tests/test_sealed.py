@@ -11,12 +11,15 @@ import pandas as pd
 import pytest
 import torch
 
+from pipeline import artifacts, sealed
 from pipeline.data.catalog.settings import IngestParams
 from pipeline.data.catalog.table import read_images
 from pipeline.data.images.decode import decode
 from pipeline.data.preparation.recipe import PreprocessParams
 from pipeline.data.preparation.steps import Contrast, Denoise, Resize
 from pipeline.data.split.assign import SplitParams
+from pipeline.data.split.table import read_splits, to_bytes
+from pipeline.errors import CertificateBroken, StageOutOfDate
 from pipeline.stages import evaluate, ingest, preprocess, refit, split
 from pipeline.training import program
 from pipeline.training.settings import EvaluateParams, RefitParams
@@ -64,6 +67,26 @@ def test_the_registered_program_on_the_original_images_predicts_what_evaluate_st
 
     assert np.allclose(stored[[f"p_{name}" for name in CLASSES]], found, atol=1e-5)
     assert list(stored["actual"]) == list(catalog["label"]) and len(stored) > 10
+
+
+def test_another_model_is_measured_as_evaluate_measures_its_own(project: Path) -> None:
+    stored = Path("results/evaluation/predictions.csv").read_bytes()
+    assert sealed.measure_another(Path("model"), EvaluateParams().batch_size).predictions_csv() == stored
+
+
+def test_a_model_that_wants_other_preparation_is_not_measured_on_these_images(project: Path) -> None:
+    facts = artifacts.read_json(Path("model/model.json"))
+    artifacts.write_json(Path("model/model.json"), facts | {"recipe": facts["recipe"] | {"image_size": 9}})
+    with pytest.raises(StageOutOfDate, match="prepared with another image_size"):
+        sealed.measure_another(Path("model"), batch_size=7)
+
+
+def test_test_images_that_were_not_certified_are_not_opened_for_another_model(project: Path) -> None:
+    file = Path("data/splits/splits.parquet")
+    splits = read_splits(file.read_bytes())
+    file.write_bytes(to_bytes(splits[splits["digest"] != "test0000"]))
+    with pytest.raises(CertificateBroken):
+        sealed.measure_another(Path("model"), batch_size=7)
 
 
 def _start_on_one_core(folder: Path, stage: str, core: int) -> subprocess.Popen[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -11,14 +12,12 @@ import numpy as np
 import pandas as pd
 from torch import nn
 
-from pipeline import artifacts, layout
+from pipeline import artifacts, layout, sealed, trained_on
 from pipeline.data.catalog.table import read_images
 from pipeline.data.preparation import packed
 from pipeline.data.preparation.recipe import Recipe
 from pipeline.data.preparation.standardize import Standardize
-from pipeline.data.split.table import read_splits
-from pipeline.data.split.verify import verify
-from pipeline.errors import CertificateBroken, StageOutOfDate
+from pipeline.errors import StageOutOfDate
 from pipeline.explain import saliency
 from pipeline.measurement import Measurement, measure
 from pipeline.models.layers import layer_table
@@ -38,46 +37,29 @@ def run(params: EvaluateParams) -> None:
     was trained on other images than its train and val.
     """
     artifacts.verify_manifest(layout.MODEL)
-    sides = _certified_sides()
+    sides = sealed.certified_sides()
     recipe = _recipe()
-    for name, expected in recipe.digests.items():
-        _require_the_same(name, packed.read_digests(layout.PROCESSED / name, expected), sides)
-    sealed = artifacts.read_json(layout.TEST_SEAL)["digest"]
-    test = packed.read(layout.PROCESSED / "test", sealed)
-    _require_the_same("test", test.digests, sides)
+    trained = {name: packed.read_digests(layout.PROCESSED / name, expected) for name, expected in recipe.digests.items()}
+    for name, digests in trained.items():
+        sealed.require_the_same(name, digests, sides)
+    test, seal = sealed.open_test(sides)
     facts = artifacts.read_json(layout.MODEL / "model.json")
     hyperparameters = parse(facts["family"], facts["hyperparameters"])
     weights = artifacts.read_bytes(layout.MODEL / "weights.pt")
     measured = measure(program.of_packed(hyperparameters, recipe, weights), recipe.classes, test, params.batch_size)
     belongs_to = {
         "model_digest": artifacts.file_digest(layout.MODEL / artifacts.MANIFEST),
-        "test_digest": sealed,
+        "test_digest": seal,
     }
     metrics = measured.metrics(params.confidence) | belongs_to
     _write_tables(layout.EVALUATION, measured)
     artifacts.write_json(layout.EVALUATION / "metrics.json", metrics)
+    artifacts.write_bytes(layout.EVALUATION / "trained_on.npy", trained_on.to_bytes(itertools.chain(*trained.values())))
     artifacts.write_text(layout.EVALUATION / "scores.md", scores.page(facts["selection"], metrics))
     network = program.network_of(hyperparameters, recipe, weights)
     page = _page(measured, metrics, facts, hyperparameters, recipe, network)
     artifacts.write_text(layout.EVALUATION / "report.html", page)
     print("\n".join([*scores.lines(facts["selection"], metrics), f"report: {layout.EVALUATION / 'report.html'}"]))
-
-
-def _certified_sides() -> pd.Series[str]:
-    """digest → side; raises CertificateBroken with everything that is wrong with the split."""
-    splits = read_splits(artifacts.read_bytes(layout.SPLITS / "splits.parquet"))
-    problems = verify(artifacts.read_json(layout.CERTIFICATE), splits)
-    if problems:
-        raise CertificateBroken("the split", where=str(layout.CERTIFICATE), why="; ".join(problems), remedy="run `dvc repro`")
-    return splits.set_index("digest")["split"]
-
-
-def _require_the_same(name: str, digests: Iterable[str], sides: pd.Series[str]) -> None:
-    found, certified = set(digests), set(sides.index[sides == name])
-    if found != certified:
-        strangers, absent = len(found - certified), len(certified - found)
-        why = f"{strangers} packed {name} images are not on the {name} side, {absent} of it are not packed"
-        raise CertificateBroken("the split", where=str(layout.PROCESSED / name), why=why, remedy="run `dvc repro`")
 
 
 def _recipe() -> Recipe:
@@ -93,11 +75,11 @@ def _recipe() -> Recipe:
 def _write_tables(folder: Path, measured: Measurement) -> None:
     tables: dict[str, pd.DataFrame] = {
         "per_class.csv": measured.per_class(),
-        "predictions.csv": measured.predictions(),
         "confusion_matrix.csv": measured.confusion_table(),
     }
     for name, table in tables.items():
         artifacts.write_text(folder / name, table.to_csv(index=False, float_format="%.9g", lineterminator="\n"))
+    artifacts.write_bytes(folder / "predictions.csv", measured.predictions_csv())
     picture = figures.confusion_matrix(measured.confusion, measured.classes)
     artifacts.write_bytes(folder / "confusion_matrix.png", picture)
 

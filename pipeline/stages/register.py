@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from pathlib import Path
 
 from pipeline import artifacts, layout
 from pipeline.report import scores
@@ -12,14 +13,22 @@ from pipeline.tracking.registry import Registration, register
 from pipeline.tracking.settings import RegisterParams
 
 _UNKNOWN = Origin()
+_AT_A_TIME = 1024  # images; no influence on what is said of them
 
 
 def run(params: RegisterParams, tracking_uri: str, experiment: str = "convoy", origin: Origin = _UNKNOWN) -> None:
     """Register the model unless it is registered already, write down what came of it, and say what to do next."""
     model = read_finished(layout.MODEL, layout.EVALUATION)
-    registration = register(model, params.registered_name(model.source), tracking_uri, experiment, params, origin)
+    registration = register(model, params.registered_name(model.source), tracking_uri, experiment, params, origin, _predictions)
     artifacts.write_json(layout.REGISTRATION, asdict(registration))
     print(summary(registration, model))
+
+
+def _predictions(folder: Path) -> bytes:
+    """predictions.csv of another model on the sealed test split, as evaluate measures and writes it."""
+    from pipeline import sealed  # which loads torch, seldom needed
+
+    return sealed.measure_another(folder, _AT_A_TIME).predictions_csv()
 
 
 def conclusion() -> str:

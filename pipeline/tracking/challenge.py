@@ -16,8 +16,12 @@ from pipeline.tracking.tested import PREDICTIONS, predictions_on
 from pipeline.tracking.version_tags import CLASSES_TAG, cost_of
 
 if TYPE_CHECKING:
+    import pandas as pd
     from mlflow import MlflowClient
     from mlflow.entities.model_registry import ModelVersion
+
+# From a version and the predictions of its challenger: its own of the same images, or why there are none.
+ChampionOn = Callable[["ModelVersion", "pd.DataFrame"], bytes | str]
 
 
 def settle(log: AliasLog, version: str, judged_against: Callable[[str], Verdict]) -> Verdict:
@@ -42,9 +46,9 @@ def settle(log: AliasLog, version: str, judged_against: Callable[[str], Verdict]
 
 
 def judgement(
-    client: MlflowClient, model: FinishedModel, version: ModelVersion, params: RegisterParams
+    client: MlflowClient, model: FinishedModel, version: ModelVersion, params: RegisterParams, champion_on: ChampionOn
 ) -> Callable[[str], Verdict]:
-    """What `settle` asks, for this version of this model."""
+    """What `settle` asks, for this version of this model; champion_on: what the champion says of test images new to it."""
     own = read_predictions(artifacts.read_bytes(model.evaluation / PREDICTIONS))
     images, classes = images_digest(own), model.classes
     over = over_limits(cost_of(version), params.limits)
@@ -57,9 +61,9 @@ def judgement(
         present = client.get_model_version(version.name, champion)
         if present.tags.get(CLASSES_TAG) != classes_digest(classes):
             return Verdict("challenger", f"not comparable: champion version {champion} tells other classes apart")
-        theirs = predictions_on(client, present, images)
-        if theirs is None:
-            return Verdict("challenger", f"not comparable: champion version {champion} was tested on other images")
+        theirs = predictions_on(client, present, images) or champion_on(present, own)
+        if isinstance(theirs, str):
+            return Verdict("challenger", f"not comparable: champion version {champion} was tested on other images, and {theirs}")
         both = (outcomes(own, classes), outcomes(read_predictions(theirs), classes))
         return judge(compare(*both, len(classes), float(model.test["confidence"])), champion, params)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import warnings
 from dataclasses import asdict, dataclass
+from functools import partial
 from importlib.metadata import version as installed_version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from pipeline.tracking import alias_log
 from pipeline.tracking.card import card
 from pipeline.tracking.challenge import judgement, settle
+from pipeline.tracking.champion_later import Measure, champion_later
 from pipeline.tracking.connection import acting_on, connect, experiment_id, reaching, redacted
 from pipeline.tracking.cost import cost
 from pipeline.tracking.finished import FinishedModel
@@ -50,12 +52,18 @@ class Registration:
 
 
 def register(
-    model: FinishedModel, name: str, uri: str, experiment: str, params: RegisterParams = _DEFAULT, origin: Origin = _UNKNOWN
+    model: FinishedModel,
+    name: str,
+    uri: str,
+    experiment: str,
+    params: RegisterParams = _DEFAULT,
+    origin: Origin = _UNKNOWN,
+    measure: Measure | None = None,
 ) -> Registration:
     """Log the refit run, register the model under `name` unless it is there already, and set the alias it deserves.
 
-    origin: where it comes from, for `convoy rebuild`. Raises TrackingUnreachable; nothing is lost then and the same call
-    completes what is missing.
+    origin: where it comes from, for `convoy rebuild`; measure: what another model says of the test images of this project. Raises
+    TrackingUnreachable; nothing is lost then and the same call completes what is missing.
     """
     with reaching(uri):
         client = connect(uri)
@@ -65,7 +73,8 @@ def register(
         log = alias_log.open_log(client, name, experiment)
         found = _find_version(client, name, run_id, model.digest)
         version = _completed(client, found, model, tags) if found else _create_version(client, name, run_id, model, tags, uri)
-        verdict = settle(log, str(version.version), judgement(client, model, version, params))
+        later = partial(champion_later, client, uri, measure)
+        verdict = settle(log, str(version.version), judgement(client, model, version, params, later))
         looks = _looks(client, experiment, version)
         _describe(client, version, model, verdict, looks)
         command = _pull_command(client, name, verdict.alias)

@@ -16,14 +16,34 @@ if TYPE_CHECKING:
 PREDICTIONS = "predictions.csv"
 IMAGES_TAG = "convoy.test_images"  # which images it was tested on, and what each is: see paired.images_digest
 PREDICTIONS_TAG = "convoy.predictions_digest"  # sha256 of the run's evaluation/predictions.csv
+TRAINED_ON = "evaluation/trained_on.npy"  # of the run's artifacts: see pipeline/trained_on.py
+TRAINED_ON_TAG = "convoy.trained_on_digest"  # its sha256
 _FOLDER = "evaluation"  # of the run's artifacts
+_DIGITS = 16
 
 
 def predictions_on(client: MlflowClient, version: ModelVersion, images: str) -> bytes | None:
-    """Its predictions.csv of these test images; None when it was not tested on them. Raises DigestMismatch."""
-    if version.tags.get(IMAGES_TAG) != images or PREDICTIONS_TAG not in version.tags:
-        return None
-    return fetched(client, version, f"{_FOLDER}/{PREDICTIONS}", version.tags[PREDICTIONS_TAG])
+    """Its predictions.csv of these test images, whenever it was tested on them; None when never. Raises DigestMismatch."""
+    if version.tags.get(IMAGES_TAG) == images and PREDICTIONS_TAG in version.tags:
+        return fetched(client, version, f"{_FOLDER}/{PREDICTIONS}", version.tags[PREDICTIONS_TAG])
+    if (digest := version.tags.get(later_tag(images))) is not None:
+        return fetched(client, version, f"{_later_folder(images)}/{PREDICTIONS}", digest)
+    return None
+
+
+def keep_later(client: MlflowClient, version: ModelVersion, images: str, predictions: bytes) -> None:
+    """With its run: what it says of other test images than those it was registered with."""
+    client.log_text(str(version.run_id), predictions.decode(), f"{_later_folder(images)}/{PREDICTIONS}")
+    client.set_model_version_tag(version.name, version.version, later_tag(images), artifacts.sha256(predictions))
+
+
+def later_tag(images: str) -> str:
+    """Of the version: sha256 of its predictions of these images."""
+    return f"convoy.predictions_on.{images[:_DIGITS]}"
+
+
+def _later_folder(images: str) -> str:
+    return f"{_FOLDER}_later/{images[:_DIGITS]}"
 
 
 def fetched(client: MlflowClient, version: ModelVersion, path: str, expected: str) -> bytes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, fields
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline import artifacts
@@ -11,7 +12,7 @@ from pipeline.paired import images_digest, read_predictions
 from pipeline.tracking.finished import FinishedModel
 from pipeline.tracking.gate import Cost, classes_digest
 from pipeline.tracking.refit_run import MODEL_TAG
-from pipeline.tracking.tested import IMAGES_TAG, PREDICTIONS, PREDICTIONS_TAG
+from pipeline.tracking.tested import IMAGES_TAG, PREDICTIONS, PREDICTIONS_TAG, TRAINED_ON, TRAINED_ON_TAG
 from pipeline.tracking.wanted import STUDY_TAG, TRIAL_TAG
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ def version_tags(model: FinishedModel) -> dict[str, str]:
         CLASSES_TAG: classes_digest(model.classes),
         IMAGES_TAG: images_digest(read_predictions(predictions)),
         PREDICTIONS_TAG: artifacts.sha256(predictions),
+        TRAINED_ON_TAG: artifacts.file_digest(model.evaluation / Path(TRAINED_ON).name),
         "convoy.classes": _json(model.classes),
         "convoy.metrics": _json(model.test),
         "convoy.preprocessing": _json(preparation),

@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 from mlflow import MlflowClient
 
+from pipeline import artifacts
 from pipeline.errors import DigestMismatch
 from pipeline.tracking.alias_log import AliasLog, entry, open_log
 from pipeline.tracking.connection import acting_on
@@ -106,7 +107,8 @@ def test_a_better_model_replaces_the_champion_and_names_it(mlflow_uri: str, mode
     ("params", "changed", "reason"),
     [
         ({"limits": {"parameters": 10}}, {}, "is over the limit of 10"),
-        ({}, {"images": "other"}, "not comparable: champion version 1 was tested on other images"),
+        ({}, {"images": "other"}, "champion version 1 was tested on other images, and it is not measured here"),
+        ({}, {"images": "train"}, "tested on other images, and it was trained on 30 of these 30"),
         ({}, {"classes": ["a", "b", "c"]}, "not comparable: champion version 1 tells other classes apart"),
     ],
 )
@@ -117,9 +119,34 @@ def test_a_better_model_that_may_not_or_cannot_be_compared_stays_challenger(
     better = other(model, wrong=0, images=str(changed.get("images", "test")))
     better = replace(better, facts=better.facts | {name: value for name, value in changed.items() if name == "classes"})
 
-    registration = register(better, "convoy-bands", mlflow_uri, "convoy", RegisterParams.model_validate(params))
+    measure = never if changed.get("images") == "train" else None
+    chosen = RegisterParams.model_validate(params)
+    registration = register(better, "convoy-bands", mlflow_uri, "convoy", chosen, measure=measure)
 
     assert registration.alias == "challenger" and reason in registration.reason
+
+
+def never(folder: Path) -> bytes:
+    raise AssertionError("measured on images that it was trained on")
+
+
+def test_a_champion_tested_on_other_images_is_measured_on_the_new_ones_once(mlflow_uri: str, model: FinishedModel) -> None:
+    register(model, "convoy-bands", mlflow_uri, "convoy")
+    measured: list[str] = []
+
+    def measure(folder: Path) -> bytes:
+        measured.append(artifacts.read_json(folder / "model.json")["trial_key"])
+        return (other(model, wrong=8, images="later").evaluation / "predictions.csv").read_bytes()
+
+    first = register(other(model, wrong=7, images="later"), "convoy-bands", mlflow_uri, "convoy", measure=measure)
+    assert first.alias == "champion" and "accuracy 0.7667, champion version 1 has 0.7333" in first.reason
+    assert measured == [model.facts["trial_key"]] and first.test_looks == 2
+
+    client = MlflowClient(mlflow_uri)
+    known = (log := log_of(client)).entries()
+    log.append(known, entry(known, "champion", "1", "rollback", "again"))
+    second = register(other(model, wrong=6, images="later"), "convoy-bands", mlflow_uri, "convoy", measure=never)
+    assert second.alias == "champion" and "champion version 1 has 0.7333" in second.reason and second.test_looks == 3
 
 
 def test_the_same_images_prepared_otherwise_are_still_the_same(mlflow_uri: str, model: FinishedModel) -> None:
