@@ -76,19 +76,22 @@ def simulate(job: Job, problem: Problem) -> Regrets:
     arm = quality_arms.arm(job.arm, problem, job.seed, lambda: now)
     look_up = problem.begin()
     curves: dict[str, Curve] = {}
+    trained: dict[str, int] = {}
     busy: list[tuple[float, int, str, int]] = []  # when the epoch ends, order of beginning, trial, epoch
     order = itertools.count()
 
     def begin() -> None:
         key, values = arm.ask()
-        curves[key] = look_up(values)
-        heapq.heappush(busy, (now + 1, next(order), key, 1))
+        if key not in curves:
+            curves[key] = look_up(values)
+        heapq.heappush(busy, (now + 1, next(order), key, trained.get(key, 0) + 1))
 
     for _ in range(job.workers):
         begin()
     regrets: list[float] = []
     for used in range(1, job.budgets[-1] + 1):
         now, _, key, epoch = heapq.heappop(busy)
+        trained[key] = epoch
         if arm.hear(key, epoch, curves[key][epoch - 1]):
             begin()
         else:

@@ -30,7 +30,7 @@ class Arm(Protocol):
     """One search: it is asked what to train, hears each epoch, and says which trial's configuration it would hand out."""
 
     def ask(self) -> tuple[str, Mapping[str, Value]]:
-        """A new trial: its key and its hyperparameters."""
+        """A trial, new or one that waited to go on: its key and its hyperparameters."""
         ...
 
     def hear(self, key: str, epoch: int, accuracy: float) -> bool:
@@ -83,11 +83,7 @@ class Convoy:
 
     def chosen(self) -> str | None:
         """The first of the candidates that the product trains again, were the search to end now."""
-        best = self._conductor.progress().best
-        standing = {trial.key: self._latest[trial.key] for trial in self._conductor.running() if trial.key in self._latest}
-        if best is not None and best.value is not None:
-            standing[best.key] = best.value
-        return max(standing or self._latest, key=(standing or self._latest).__getitem__, default=None)
+        return max(self._latest, key=self._latest.__getitem__, default=None)
 
 
 class PlainOptuna:

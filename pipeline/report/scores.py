@@ -30,6 +30,8 @@ def lines(selection: Values, test: Values | None = None) -> list[str]:
 def _best_of(selection: Values) -> str:
     """The trial whose score the search's is."""
     search = selection["search"]
+    if not search["completed_trials"]:
+        return f"trial {search['trial']} where it stood, as none had come to its end"
     how = "named by hand, one" if selection.get("named") else "the best"
     return f"trial {search['trial']}, {how} of {search['completed_trials']} completed"
 

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import math
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
+from pipeline.search.stopping import Rule, decide
+from pipeline.search.verdict import curve
 from pipeline.study.records import StudySnapshot, TrialRecord
 
 TOP = 0.1  # share of all trials, by their value, of which none should be stopped
@@ -43,22 +46,23 @@ def drawn(share: float, seed: int, number: int) -> bool:
     return int.from_bytes(draw, "big") < share * 2**64
 
 
-def audit(snapshot: StudySnapshot) -> Audit:
-    """Of everything that has ended so far."""
+def audit(snapshot: StudySnapshot, rule: Rule) -> Audit:
+    """Of everything that has ended so far; `rule` is the one that stopped trials."""
     stopped = [trial for trial in snapshot.trials if trial.state == "pruned"]
     audited = [trial for trial in snapshot.trials if trial.audited and trial.state == "completed"]
     best = _top(snapshot)
     top = [trial for trial in audited if trial.number in best]
+    would = _would_stop(snapshot, audited, rule)
     return Audit(
         audited=len(audited),
-        would_stop=sum(any(trial.stops) for trial in audited),
+        would_stop=len(would),
         top=len(top),
-        top_would_stop=sum(any(trial.stops) for trial in top),
+        top_would_stop=sum(trial.key in would for trial in top),
         stopped=len(stopped),
         epochs_trained=sum(len(trial.epochs) for trial in snapshot.trials),
         epochs_saved=sum(_left(trial) for trial in stopped),
         seconds_saved=sum(_left(trial) * _pace(trial) for trial in stopped),
-        epochs_spent=sum(len(trial.epochs) - trial.stops.index(True) - 1 for trial in audited if any(trial.stops)),
+        epochs_spent=sum(len(trial.epochs) - would[trial.key] for trial in audited if trial.key in would),
     )
 
 
@@ -78,6 +82,24 @@ def lines(found: Audit, best: str = "in the top tenth") -> list[str]:
             f"{found.top} of them were {best}, and of these it would have ended {found.top_would_stop}"
         )
     return said
+
+
+def _would_stop(snapshot: StudySnapshot, audited: Iterable[TrialRecord], rule: Rule) -> dict[str, int]:
+    """The keys of those that the rule would have ended, and after how many epochs.
+
+    As it said then; what a rule tells to wait only where it says so still, with all that came as far by now.
+    """
+    if not rule.pauses:
+        return {trial.key: trial.stops.index(True) + 1 for trial in audited if any(trial.stops)}
+    curves = {trial.key: curve(trial, snapshot.metric, snapshot.objectives) for trial in snapshot.trials}
+    found = {}
+    for trial in audited:
+        for epoch in range(1, trial.planned_epochs):
+            cut = replace(curves[trial.key], values=curves[trial.key].values[:epoch])
+            if decide(rule, {**curves, trial.key: cut}, trial.key, snapshot.direction):
+                found[trial.key] = epoch
+                break
+    return found
 
 
 def _top(snapshot: StudySnapshot) -> set[int]:

@@ -22,6 +22,7 @@ from pipeline.search.stopping import decide, share, stopping
 from pipeline.search.suggestions import Suggestions
 from pipeline.search.tally import Tally
 from pipeline.search.verdict import measured, verdict
+from pipeline.search.waiting import Waiting
 from pipeline.search.wall_time import WallTime
 from pipeline.study.records import ENDED, UNCOUNTED, Outcome, TrialRecord
 from pipeline.study.store import Study
@@ -34,7 +35,8 @@ _ALL_RUN = Limit("space", "every configuration of the space", at_once=False)
 class Conductor:
     """Drives one study until its budget is spent, it is asked to stop, or it cannot go on.
 
-    fits(hyperparameters) raises DoesNotFit or OverLimit for a network not to be launched; ended(trial) is told of every end.
+    fits(hyperparameters) raises DoesNotFit or OverLimit for a network not to be launched; ended(trial) is told of every end
+    and of every trial that is to wait.
     costs(hyperparameters) are those of the study's objectives that are known before a network is built.
     """
 
@@ -53,8 +55,10 @@ class Conductor:
         self.budget = Budget.of(params)
         self._wall_time = WallTime(study.row.seconds_used, clock, lambda used: study.update(seconds_used=used, finished=False))
         snapshot = study.snapshot()
-        self._to_resume = [trial for trial in snapshot.trials if trial.state not in ENDED]
         self._roster = Roster(snapshot, params.repeats)
+        waiting = [trial.key for trial in snapshot.trials if trial.state == "paused" and self._rule.pauses]
+        self._waiting = Waiting(self._rule, self._roster, waiting)
+        self._to_resume = [trial for trial in snapshot.trials if trial.state not in ENDED and trial.key not in waiting]
         self._launching = Launching(self._roster.runs, fits, params.limits.latency_ms)
         self._suggestions = Suggestions(study, space, params, self._roster.runs, self._launching.fits)
         self._failures = Failures()
@@ -91,7 +95,7 @@ class Conductor:
 
     def exhausted(self) -> bool:
         """Whether no further trial will be handed out."""
-        return self.over or (not self._to_resume and self.spent is not None)
+        return self.over or (not self._to_resume and self.spent is not None and self._due() is None)
 
     def running(self) -> list[TrialRecord]:
         """The trials handed out and not ended, with the epochs heard of."""
@@ -104,7 +108,7 @@ class Conductor:
     def next(self) -> TrialRecord | None:
         """The next trial to train, committed to the study; None when there is none (see `exhausted`)."""
         self._wall_time.save_when_due()
-        trial = self._resumed() or self._new()
+        trial = self._resumed() or self._promoted() or self._new()
         if trial is None:
             return None
         self._roster.launched(trial)
@@ -124,7 +128,7 @@ class Conductor:
         known = len(self._roster[key].epochs)
         for metrics in (metrics for metrics in message.epochs if metrics.epoch > known):
             if (end := self._trained(key, metrics)) is not None:
-                self._end(key, end)
+                self._conclude(key, end)
                 return True
         if message.end == "disk full":  # the trial is put aside
             self.failure = self.failure or DiskFull(key, why=message.reason, remedy="free space and run the same command again")
@@ -143,9 +147,16 @@ class Conductor:
         self.stopped_by = self.stopped_by or why
 
     def close(self, facts: Mapping[str, str]) -> None:
-        """Put running trials aside for next time and store how much was used, with what is told about the study."""
+        """Put running trials aside for next time and store how much was used, with what is told about the study.
+
+        When its budget is spent, what still waits has been stopped.
+        """
         self._wall_time.stop()
         finished = self.exhausted() and not self.stopped_by and self.failure is None
+        for key in self._waiting if finished else ():
+            self._waiting.remove(key)
+            if (end := self._verdict(self._roster[key], stop=True)) is not None:
+                self._finish(key, end)
         left_by_a_killed_driver = {trial.key for trial in self._to_resume if trial.state == "running"}
         for key in sorted({*self._roster.live, *left_by_a_killed_driver}):
             self._study.interrupt(key)
@@ -156,17 +167,33 @@ class Conductor:
         """The next of the trials left by an earlier search that is to go on."""
         while self._to_resume and not self.over:
             trial = self._to_resume.pop(0)
-            if trial.state == "interrupted":
+            if trial.state in ("paused", "interrupted"):
                 self._study.resume(trial.key)
             end = self._launching.refusal(trial) or self._verdict(trial, stop=trial.stops[-1:] == (True,))
             if end is None:
                 return trial
-            self._end(trial.key, end)
+            self._conclude(trial.key, end)
         return None
+
+    def _promoted(self) -> TrialRecord | None:
+        """The next of the trials told to wait that is to go on."""
+        key = None if self.over else self._due()
+        if key is None:
+            return None
+        self._waiting.remove(key)
+        self._study.resume(key)
+        return self._roster.resumed(key)
+
+    def _due(self) -> str | None:
+        """Which trial that waits is to go on: whom the rule lets; or, if all else is done and no trial came to its end, one."""
+        due = self._waiting.due()
+        if due is None and self.spent is not None and not self._roster.live and self._roster.tally.best is None:
+            return self._waiting.furthest()
+        return due
 
     def _new(self) -> TrialRecord | None:
         unfit = 0
-        while unfit < INFEASIBLE_IN_A_ROW and not self.exhausted():
+        while unfit < INFEASIBLE_IN_A_ROW and not self.over and self.spent is None:
             trial = self._suggestions.next()
             if trial is None:
                 break
@@ -199,6 +226,7 @@ class Conductor:
     def _trained(self, key: str, metrics: EpochMetrics) -> Outcome | None:
         """Commit an epoch with what the stopping rule says of it; the end of its trial if this was the last."""
         trial = self._roster.trained(key, metrics)
+        self._waiting.look_again()
         stop = decide(self._rule, self._roster.curves, key, self._roster.direction)
         self._study.add_epoch(key, metrics, stop=stop)
         return self._verdict(trial, stop)
@@ -206,13 +234,31 @@ class Conductor:
     def _verdict(self, trial: TrialRecord, stop: bool) -> Outcome | None:
         return verdict(trial, self._params.metric, self._params.stopping if stop and not trial.audited else "")
 
+    def _conclude(self, key: str, outcome: Outcome) -> None:
+        """A trial that trained is at its end, or is to wait: what a rule stops that pauses may go on."""
+        if outcome.state != "pruned" or not self._rule.pauses:
+            self._end(key, outcome)
+            return
+        share, last = self._standing(key)
+        self._study.pause(key, epochs=len(self._roster[key].epochs), share=share, last=last)
+        trial = self._roster.paused(key, outcome.reason)
+        self._waiting.add(key)
+        self._ended(trial)
+
     def _end(self, key: str, outcome: Outcome) -> None:
         """Commit it, then draw what follows."""
-        epochs, planned = self._roster[key].epochs, self._roster[key].planned_epochs
-        last = measured(epochs[-1], self._params.metric) if epochs else None
-        self._study.finish(key, outcome, share=share(len(epochs), planned), last=last)
-        trial = self._roster.ended(key, outcome)
+        trial = self._finish(key, outcome)
         self._regret.look(self._roster.trials, self._roster.tally.done)
         if outcome.state not in UNCOUNTED:
             self.failure = self._failures.add(trial) or self.failure
         self._ended(trial)
+
+    def _finish(self, key: str, outcome: Outcome) -> TrialRecord:
+        share, last = self._standing(key)
+        self._study.finish(key, outcome, share=share, last=last)
+        return self._roster.ended(key, outcome)
+
+    def _standing(self, key: str) -> tuple[int, float | None]:
+        """The share of its plan that a trial trained, and its metric there: what the sampler ranks a stopped one by."""
+        epochs, planned = self._roster[key].epochs, self._roster[key].planned_epochs
+        return share(len(epochs), planned), measured(epochs[-1], self._params.metric) if epochs else None

@@ -70,7 +70,7 @@ def within(snapshot: StudySnapshot, space: Space, recipe: Recipe, limits: Limits
             return False
         return True
 
-    choice = {"completed", "interrupted"}
+    choice = {"completed", "pruned", "interrupted"}
     return replace(snapshot, trials=tuple(trial for trial in snapshot.trials if trial.state not in choice or kept(trial)))
 
 

@@ -3,18 +3,28 @@
 from __future__ import annotations
 
 import time
-from collections import deque
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from statistics import fmean
 
 from pipeline.search.conductor import Conductor
-from pipeline.search.forecast import Work, chance_of_better, pace
+from pipeline.search.forecast import Pace, Work, chance_of_better, pace
 from pipeline.study.records import TrialRecord
 
 _REMEMBERED = 50  # trials that the present pace and length are judged by: a sampler changes what it tries
 _PRIOR = 3  # trials of the space as drawn, beside those that have ended
 _ENOUGH = 10  # trials that must have ended before a chance is named
 _BUSY = 0.9  # share of their time that workers train, before it is known
+
+
+@dataclass(frozen=True)
+class _Trained:
+    """A trial as far as it came: the work of an epoch, seconds in all, epochs trained and planned."""
+
+    work: Work
+    seconds: float
+    epochs: int
+    planned: int
 
 
 class Outlook:
@@ -28,18 +38,19 @@ class Outlook:
     ) -> None:
         """`work` is that of a trial's epoch; `space`: planned epochs and work of configurations drawn from the space."""
         self._work, self._space, self._clock = work, space, clock
-        self._epochs: deque[tuple[Work, float]] = deque(maxlen=_REMEMBERED)  # work and mean seconds of an epoch, a trial
-        self._trained: deque[tuple[float, int, int]] = deque(maxlen=_REMEMBERED)  # seconds, epochs trained and planned
+        self._known: dict[str, _Trained] = {}  # the latest by key: one that waited may go on
         self._slots = 1
         self._first: tuple[float, float, float] | None = None  # time, worker-seconds before, and seconds of the first trial
 
     def ended(self, conductor: Conductor, trial: TrialRecord) -> None:
-        """Take in a trial that trained and has ended."""
+        """Take in a trial that trained and has ended, or is to wait."""
         if not trial.epochs:
             return
         seconds = sum(epoch.seconds for epoch in trial.epochs)
-        self._epochs.append((self._work(trial), seconds / len(trial.epochs)))
-        self._trained.append((seconds, len(trial.epochs), trial.planned_epochs))
+        self._known.pop(trial.key, None)
+        self._known[trial.key] = _Trained(self._work(trial), seconds, len(trial.epochs), trial.planned_epochs)
+        if len(self._known) > _REMEMBERED:
+            del self._known[next(iter(self._known))]
         self._slots = max(self._slots, conductor.live + 1)
         if self._first is None:
             self._first = self._clock(), conductor.used.worker_seconds, seconds
@@ -50,16 +61,16 @@ class Outlook:
         estimates = []
         if budget.seconds is not None:
             estimates.append(budget.seconds - used.seconds)
-        if self._epochs and budget.worker_hours is not None:
+        if self._known and budget.worker_hours is not None:
             estimates.append((3600 * budget.worker_hours - used.worker_seconds) / self._workers(conductor))
-        if self._epochs and budget.trials is not None:
+        if self._known and budget.trials is not None:
             estimates.append(self._training(conductor, budget.trials - used.trials))
         return max(0.0, min(estimates)) if estimates else None
 
     def chance(self, conductor: Conductor) -> float | None:
         """That a trial still to end is better than all so far; None while little is known, or without an end in sight."""
         done, left = conductor.progress().done, self.seconds_left(conductor)
-        if done < _ENOUGH or left is None or not self._epochs:
+        if done < _ENOUGH or left is None or not self._known:
             return None
         coming = round(left * self._workers(conductor) / max(self._trial_seconds(), 1e-9))
         if conductor.budget.trials is not None:
@@ -68,9 +79,9 @@ class Outlook:
 
     def _training(self, conductor: Conductor, further: int) -> float:
         """Seconds for what is running and so many trials more; no less than the longest of those running."""
-        pace_now = pace(self._epochs)
-        planned = sum(epochs for _, _, epochs in self._trained)
-        kept = (sum(trained for _, trained, _ in self._trained) + _PRIOR) / (planned + _PRIOR)
+        pace_now = self._pace()
+        planned = sum(trial.planned for trial in self._known.values())
+        kept = (sum(trial.epochs for trial in self._known.values()) + _PRIOR) / (planned + _PRIOR)
         running = [
             kept * (trial.planned_epochs - len(trial.epochs)) * pace_now.seconds(self._work(trial))
             for trial in conductor.running()
@@ -80,9 +91,12 @@ class Outlook:
 
     def _trial_seconds(self) -> float:
         """Training seconds to expect of a further trial: those of the latest, and at first the space as it is drawn."""
-        pace_now = pace(self._epochs)
+        pace_now = self._pace()
         drawn = [fmean(epochs * pace_now.seconds(work) for epochs, work in self._space)] * _PRIOR if self._space else []
-        return fmean([*drawn, *(seconds for seconds, _, _ in self._trained)])
+        return fmean([*drawn, *(trial.seconds for trial in self._known.values())])
+
+    def _pace(self) -> Pace:
+        return pace([(trial.work, trial.seconds / trial.epochs) for trial in self._known.values()])
 
     def _workers(self, conductor: Conductor) -> float:
         """Workers that train at once on average: the slots, less what goes into starting trials and waiting for the driver."""

@@ -10,13 +10,14 @@ from pipeline.search.forecast import duration
 from pipeline.search.outlook import Outlook
 from pipeline.search.settings import SearchParams
 from pipeline.search.standing import Ahead
+from pipeline.search.verdict import measured
 from pipeline.study.records import Rerun, TrialRecord
 
 _TELL_SECONDS = 5.0  # between two outlooks written down, which takes a sync to disk
 
 
 class Progress:
-    """Prints a line whenever a trial ends, and tells what is ahead to whoever looks from elsewhere."""
+    """Prints a line whenever a trial ends or is to wait, and tells what is ahead to whoever looks from elsewhere."""
 
     def __init__(
         self,
@@ -32,7 +33,7 @@ class Progress:
         """Tell of a trial's end."""
         self._outlook.ended(conductor, trial)
         tally, best = conductor.progress(), conductor.progress().best
-        result = self._result(trial) if trial.value is not None else _last_line(trial.reason)
+        result = self._standing(trial) if trial.state == "paused" else self._result(trial)
         record = f"best {best.value:.4f} (trial {best.number})" if best and best.value is not None else "no best yet"
         total = f"/{conductor.budget.trials}" if conductor.budget.trials else ""
         done = f"{tally.done}{total}"
@@ -44,7 +45,13 @@ class Progress:
             self._told_at = ahead.at
             self._tell(ahead)
 
+    def _standing(self, trial: TrialRecord) -> str:
+        reached = measured(trial.epochs[-1], self._metric)
+        return f"{self._metric} {reached:.4f} after {len(trial.epochs)} of {trial.planned_epochs} epochs"
+
     def _result(self, trial: TrialRecord) -> str:
+        if trial.value is None:
+            return _last_line(trial.reason)
         costs = [f"{name} {cost:,.0f}" if cost >= 100 else f"{name} {cost:.3g}" for name, cost in trial.costs.items()]
         return "  ".join([f"{self._metric} {trial.value:.4f}", *costs])
 

@@ -22,22 +22,24 @@ TRIED_AGAIN: frozenset[State] = frozenset({"failed", "out_of_memory"})  # by the
 
 
 def candidates(snapshot: StudySnapshot, reselect: Reselect) -> list[TrialRecord]:
-    """The trials of the best values, the best first and the earlier of equals; none when there are fewer than two.
+    """The trials of the best values, the best first and the earlier of equals; none when there is only one, and it completed.
 
-    Besides the completed ones those count that the end of the budget interrupted, with the value where they stood: all are
-    trained in full before one is chosen, and one that is ahead before its end would be so after it.
+    Besides the completed ones those count that were stopped, or that the end of the budget interrupted, with the value where they
+    stood: all are trained in full before one is chosen, and one that is ahead before its end would be so after it.
     """
+    if not reselect.wanted:
+        return []
     sign = 1.0 if snapshot.direction == "minimize" else -1.0
     standing = [known for trial in snapshot.trials if (known := _with_value(trial, snapshot.metric)) is not None]
     best = sorted(standing, key=lambda trial: (sign * (trial.value or 0.0), trial.number))[: reselect.candidates]
-    return best if len(best) > 1 else []
+    return best if len(best) > 1 or any(trial.state != "completed" for trial in best) else []
 
 
 def _with_value(trial: TrialRecord, metric: str) -> TrialRecord | None:
-    """A trial that may be a candidate, with the value it has or had when it was interrupted; None for any other."""
+    """A trial that may be a candidate, with the value it has or had when it was put aside; None for any other."""
     if trial.state == "completed":
         return trial
-    if trial.state != "interrupted" or not trial.epochs or not_finite(trial.epochs[-1]):
+    if trial.state not in ("pruned", "interrupted") or not trial.epochs or not_finite(trial.epochs[-1]):
         return None
     return replace(trial, value=measured(trial.epochs[-1], metric))
 

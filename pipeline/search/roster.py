@@ -8,7 +8,7 @@ from dataclasses import replace
 from pipeline.search.repeats import Runs
 from pipeline.search.stopping import Curve
 from pipeline.search.tally import Tally
-from pipeline.search.verdict import measured
+from pipeline.search.verdict import curve
 from pipeline.study.records import Outcome, StudySnapshot, TrialRecord
 from pipeline.training.metrics import EpochMetrics
 
@@ -71,6 +71,18 @@ class Roster:
         self.tally.trained([metrics])
         return trial
 
+    def paused(self, key: str, reason: str) -> TrialRecord:
+        """A trial is to wait; the trial as it waits."""
+        self._trials[key] = trial = replace(self._trials[key], state="paused", reason=reason)
+        self._live.discard(key)
+        self.tally.stopped(trial)
+        return trial
+
+    def resumed(self, key: str) -> TrialRecord:
+        """A trial that was put aside is taken up again; the trial as it goes on."""
+        self._trials[key] = trial = replace(self._trials[key], state="running", reason="")
+        return trial
+
     def ended(self, key: str, outcome: Outcome) -> TrialRecord:
         """A trial has come to its end; the trial as it ended."""
         self._trials[key] = trial = replace(self._trials[key], state=outcome.state, reason=outcome.reason, value=outcome.value)
@@ -84,6 +96,4 @@ class Roster:
         self._live.clear()
 
     def _curve(self, trial: TrialRecord) -> Curve:
-        values = tuple(measured(metrics, self._metric) for metrics in trial.epochs)
-        costs = tuple(trial.costs[name] for name in self._objectives) if values else ()  # known before the first epoch ends
-        return Curve(trial.planned_epochs, values, costs)
+        return curve(trial, self._metric, self._objectives)

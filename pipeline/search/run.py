@@ -126,7 +126,7 @@ def search(params: SearchParams, space: Space, recipe: Recipe, setting: Setting)
             _delete_checkpoints(folder, snapshot, planned())
     _raise_what_ended_it(phases)
     print(f"the search ended after {conductor.spent}")
-    if snapshot.best() is None:
+    if snapshot.best() is None and not reselection.candidates(snapshot, params.reselect):
         why, remedy = f"its budget, {conductor.budget}, ended before any trial did", "raise it"
         raise NoTrialFinished("the search", why=why, remedy=remedy)
     return snapshot

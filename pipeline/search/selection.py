@@ -34,7 +34,8 @@ class Reselected:
 
 @dataclass(frozen=True)
 class Selection:
-    """`best` is the best of the search's `completed` trials; without a reselection it is the chosen one.
+    """`best` is the best of the search's `completed` trials, without any the best candidate where it stood; without a reselection
+    it is the chosen one.
 
     `named`: a person chose it, by its number, and nothing speaks for it but that.
     """
@@ -75,10 +76,9 @@ def select(
     outcomes: by the key of the rerun; parameters: of a trial's network; folds: those scored on, 0 for val. Raises
     ReselectionFailed when no candidate came to its end with every new seed.
     """
-    best = snapshot.best()
-    assert best is not None, "a search without a finished trial raises"
     completed = sum(trial.state == "completed" for trial in snapshot.trials)
     trials = candidates(snapshot, reselect)
+    best = snapshot.best() or trials[0]
     if not trials:
         return Selection(snapshot.metric, best, best, completed, None)
     planned: dict[str, list[Rerun]] = {trial.key: [] for trial in trials}
@@ -120,7 +120,7 @@ def _notes(trial: TrialRecord, planned: Sequence[Rerun], reruns: Sequence[Rerun]
     """What is to be known of the trainings of a trial, each thing once."""
     mine = {rerun.run.key for rerun in planned}
     stood = f"stood after {len(trial.epochs)} of {trial.planned_epochs} epochs when the search ended"
-    notes = [stood] if trial.state == "interrupted" else []
+    notes = [stood] if trial.state != "completed" else []
     notes += [rerun.run.note for rerun in reruns if rerun.run.key in mine and rerun.run.note]
     return "; ".join(dict.fromkeys(notes))
 

@@ -15,7 +15,7 @@ from pipeline.search.lock import Holder
 from pipeline.study.records import ENDED, UNCOUNTED, StudySnapshot, TrialRecord
 
 _PACE_SECONDS = 120.0  # of the latest past that the pace is that of
-_UNLIKE_FINISHED = ("pruned", "failed", "diverged", "out_of_memory", "infeasible", "repeated", "interrupted")
+_UNLIKE_FINISHED = ("paused", "pruned", "failed", "diverged", "out_of_memory", "infeasible", "repeated", "interrupted")
 _FILE = "outlook.json"
 
 
@@ -61,8 +61,8 @@ class Standing:
 
     @property
     def done(self) -> int:
-        """Trials that count and have ended."""
-        return sum(count for state, count in self.states.items() if state in ENDED - UNCOUNTED)
+        """Trials that count and have ended, or wait where the stopping rule told them to."""
+        return sum(count for state, count in self.states.items() if state in ENDED - UNCOUNTED | {"paused"})
 
     @property
     def seconds_left(self) -> float | None:
@@ -113,7 +113,7 @@ class Standing:
         states, wanted = self.states, self.ahead.trials if self.ahead else None
         others = [f"{states[state]} {state.replace('_', ' ')}" for state in _UNLIKE_FINISHED if states[state]]
         total = f" of {wanted}" if wanted else ""
-        return ", ".join([f"{self.done}{total} trials ended: {states['completed']} finished", *others])
+        return ", ".join([f"{self.done}{total} trials done: {states['completed']} finished", *others])
 
     def _best(self) -> list[str]:
         best = self.snapshot.best()

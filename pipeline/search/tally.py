@@ -18,7 +18,7 @@ class Tally:
         """`trials`: those that the study holds already; `objectives`: of which less is wanted, beside the metric."""
         self._direction, self._objectives = direction, objectives
         self._asked, self._worker_seconds = 0, 0.0
-        self._ends: list[int] = []  # numbers of the trials that count and have ended, sorted
+        self._ends: list[int] = []  # numbers of the trials that count and have ended or were stopped, sorted
         self.best: TrialRecord | None = None  # as records.best says
         self.records = 0  # trials that were the best when they ended
         self.front: list[TrialRecord] = []  # with several objectives, the completed trials that none beats
@@ -27,10 +27,12 @@ class Tally:
             self.trained(trial.epochs)
             if trial.state in ENDED:
                 self.ended(trial)
+            elif any(trial.stops) and not trial.audited:
+                self.stopped(trial)
 
     @property
     def done(self) -> int:
-        """Trials that count and have ended."""
+        """Trials that count and have ended, or were stopped, though they may go on."""
         return len(self._ends)
 
     def used(self, seconds: float, regret: float = math.inf) -> Used:
@@ -47,12 +49,18 @@ class Tally:
         """Epochs were committed."""
         self._worker_seconds += sum(epoch.seconds for epoch in epochs)
 
+    def stopped(self, trial: TrialRecord) -> None:
+        """A trial that counts has trained as far as it will, unless it goes on; told of the same one again, nothing changes."""
+        place = bisect.bisect_left(self._ends, trial.number)
+        if self._ends[place : place + 1] != [trial.number]:
+            self._ends.insert(place, trial.number)
+
     def ended(self, trial: TrialRecord) -> None:
         """A trial has come to its end."""
         if trial.state in UNCOUNTED:
             self._asked -= 1
             return
-        bisect.insort(self._ends, trial.number)
+        self.stopped(trial)
         before, self.best = self.best, best([trial] if self.best is None else [self.best, trial], self._direction)
         self.records += self.best is not before
         if self._objectives and trial.state == "completed":

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
+from pipeline.search.stopping import Curve
 from pipeline.study.records import Outcome, TrialRecord
 from pipeline.training.metrics import METRICS, EpochMetrics
 
@@ -20,6 +22,13 @@ def verdict(trial: TrialRecord, metric: str, stopped_by: str = "") -> Outcome | 
     if stopped_by:
         return Outcome("pruned", reason=f"stopped by {stopped_by} after {trained} of {trial.planned_epochs} epochs")
     return None
+
+
+def curve(trial: TrialRecord, metric: str, objectives: Sequence[str]) -> Curve:
+    """A trial as stopping rules see it."""
+    values = tuple(measured(metrics, metric) for metrics in trial.epochs)
+    costs = tuple(trial.costs[name] for name in objectives) if values else ()  # known before the first epoch ends
+    return Curve(trial.planned_epochs, values, costs)
 
 
 def measured(metrics: EpochMetrics, name: str) -> float:

@@ -18,10 +18,12 @@ from pipeline.outcomes import Outcomes
 from pipeline.report import figures, front, scores
 from pipeline.search import audit, feasibility
 from pipeline.search.budget import Budget
+from pipeline.search.reselection import candidates
 from pipeline.search.run import ENDED_BY, Setting, fold_count, search
 from pipeline.search.selection import Selection, select
 from pipeline.search.settings import SearchParams
 from pipeline.search.space import Space, load
+from pipeline.search.stopping import stopping
 from pipeline.study import store
 from pipeline.study.records import StudySnapshot, TrialRecord
 from pipeline.study.reruns import Reruns
@@ -39,15 +41,18 @@ def run(params: SearchParams, *, state: Path, tracking_uri: str, commit: str) ->
     snapshot = search(params, space, recipe, setting)
     selection = _select(snapshot, params, space, recipe, setting)
     wall_seconds = store.Study(setting.database, snapshot.study_id).row.seconds_used
+    audited = audit.audit(snapshot, stopping(params.stopping, params.rule()))
+    summary = _summary(snapshot, selection, audited)
+    artifacts.write_json(layout.SEARCH / "summary.json", summary)
     _write(layout.SEARCH, snapshot, selection, space, recipe, wall_seconds)
-    judged = audit.lines(audit.audit(snapshot), "on the front" if snapshot.objectives else "in the top tenth")
-    print("\n".join([*judged, *front.lines(_summary(snapshot, selection)), *scores.lines(selection.record())]))
+    judged = audit.lines(audited, "on the front" if snapshot.objectives else "in the top tenth")
+    print("\n".join([*judged, *front.lines(summary), *scores.lines(selection.record())]))
 
 
 def _select(snapshot: StudySnapshot, params: SearchParams, space: Space, recipe: Recipe, setting: Setting) -> Selection:
     """The choice, from what the study holds; raises NoTrialFinished when nothing of it is within the limits."""
     within = feasibility.within(snapshot, space, recipe, params.limits)
-    if within.best() is None:
+    if within.best() is None and not candidates(within, params.reselect):
         why, remedy = (
             "no finished trial is within search.limits",
             "raise the limit, or the budget: what is over it is not trained",
@@ -91,7 +96,6 @@ def _write(
     for name, table in tables.items():
         artifacts.write_text(folder / name, table.to_csv(index=False, lineterminator="\n"))
     artifacts.write_text(folder / "best.yaml", _yaml(_best(snapshot, selection, space)))
-    artifacts.write_json(folder / "summary.json", _summary(snapshot, selection))
     artifacts.write_json(folder / "study.json", account.account(snapshot, space))
     picture = figures.search_history(*leaderboard.points(snapshot), snapshot.metric, snapshot.direction)
     artifacts.write_bytes(folder / "history.png", picture)
@@ -129,14 +133,14 @@ def _best(snapshot: StudySnapshot, selection: Selection, space: Space) -> dict[s
     }
 
 
-def _summary(snapshot: StudySnapshot, selection: Selection) -> dict[str, object]:
+def _summary(snapshot: StudySnapshot, selection: Selection, audited: audit.Audit) -> dict[str, object]:
     """What `dvc metrics` compares between experiments: the best value of the search, and what the chosen trial has without it."""
     states = Counter(trial.state for trial in snapshot.trials)
     found: dict[str, object] = {
         snapshot.metric: selection.best.value,
         "trials": dict(sorted(states.items())),
         "ended_by": snapshot.facts.get(ENDED_BY, ""),
-        "stopping": audit.audit(snapshot).record(),
+        "stopping": audited.record(),
     }
     if snapshot.objectives:
         on_front = snapshot.front()

@@ -12,6 +12,7 @@ from pipeline.study.records import State, TrialRecord
 
 PLAN = "convoy"  # key, seed, hyperparameters, start; written before the trial trains
 COSTS = "costs"  # what is known of its network, by the names of objectives
+PAUSE = "pause"  # epochs trained, share of the plan and metric there when it was last told to wait; the sampler goes by it
 NOTE = "note"  # what is to be known of its training
 OUTCOME = "outcome"  # state, reason, value, end, and what Optuna hears of it; written before it does
 GIVEN = "fixed_params"  # system attribute in which Optuna keeps what a trial was told to try
@@ -25,11 +26,10 @@ def by_key(trials: Sequence[FrozenTrial]) -> dict[str, FrozenTrial]:
 def record(trial: FrozenTrial, curve: Sequence[sa.RowMapping]) -> TrialRecord:
     """A trial with the rows of its epochs."""
     plan, outcome = trial.user_attrs[PLAN], trial.user_attrs.get(OUTCOME, {})
-    unfinished: State = "interrupted" if trial.state == TrialState.WAITING else "running"
     return TrialRecord(
         key=plan["trial_key"],
         number=trial.number,
-        state=outcome.get("state", unfinished),
+        state=outcome.get("state", _unfinished(trial, len(curve))),
         hyperparameters=plan["hyperparameters"],
         seed=plan["seed"],
         value=outcome.get("value"),
@@ -43,3 +43,10 @@ def record(trial: FrozenTrial, curve: Sequence[sa.RowMapping]) -> TrialRecord:
         stops=tuple(row["stop"] for row in curve),
         costs=trial.user_attrs.get(COSTS, {}),
     )
+
+
+def _unfinished(trial: FrozenTrial, epochs: int) -> State:
+    """The state of a trial without an outcome: put aside by the stopping rule, by the end of a driver, or not at all."""
+    if trial.state != TrialState.WAITING:
+        return "running"
+    return "paused" if trial.user_attrs.get(PAUSE, {}).get("epochs") == epochs else "interrupted"

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
+from itertools import accumulate
 
 import numpy as np
 import numpy.typing as npt
@@ -23,10 +25,11 @@ def ranks(losses: Sequence[Sequence[float]]) -> list[int]:
     return [int(front) for front in found[place.reshape(-1)]]
 
 
-def ahead(losses: Sequence[Sequence[float]], index: int) -> int:
-    """How many rows are on better fronts than row `index`."""
+def ahead(losses: Sequence[Sequence[float]]) -> list[int]:
+    """Of each row, how many are on better fronts."""
     fronts = ranks(losses)
-    return sum(front < fronts[index] for front in fronts)
+    better = [0, *accumulate(count for _, count in sorted(Counter(fronts).items()))]
+    return [better[front] for front in fronts]
 
 
 def _peeled(rows: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:

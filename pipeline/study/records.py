@@ -11,9 +11,19 @@ from pipeline.training.hyperparameters import Value
 from pipeline.training.metrics import EpochMetrics, direction
 
 State = Literal[
-    "running", "interrupted", "completed", "pruned", "diverged", "out_of_memory", "infeasible", "repeated", "failed", "dropped"
-]  # dropped: a rerun that no reselection wants any more
-ENDED: frozenset[State] = frozenset(get_args(State)) - {"running", "interrupted"}
+    "running",
+    "paused",  # by the stopping rule, which may let it go on
+    "interrupted",
+    "completed",
+    "pruned",
+    "diverged",
+    "out_of_memory",
+    "infeasible",
+    "repeated",
+    "failed",
+    "dropped",  # a rerun that no reselection wants any more
+]
+ENDED: frozenset[State] = frozenset(get_args(State)) - {"running", "paused", "interrupted"}
 UNCOUNTED: frozenset[State] = frozenset({"infeasible", "repeated"})  # never launched, so no budget is used
 
 

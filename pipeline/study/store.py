@@ -18,7 +18,7 @@ import sqlalchemy as sa
 from optuna.trial import FrozenTrial, TrialState
 
 from pipeline.study import attributes, reruns, tables, told
-from pipeline.study.attributes import COSTS, GIVEN, NOTE, OUTCOME, PLAN
+from pipeline.study.attributes import COSTS, GIVEN, NOTE, OUTCOME, PAUSE, PLAN
 from pipeline.study.draft import draft
 from pipeline.study.records import Outcome, StudyRow, StudySnapshot, TrialRecord
 from pipeline.training.hyperparameters import Value
@@ -169,12 +169,20 @@ class Study:
         self._storage.set_trial_user_attr(trial_id, OUTCOME, {**ended, **heard})
         told.tell(self._optuna, self._storage.get_trial(trial_id), self._objectives)
 
+    def pause(self, key: str, *, epochs: int, share: int, last: float | None) -> None:
+        """Put a trial aside that is to wait after so many epochs; until it ends, the sampler takes it for stopped there.
+
+        `share` and `last` as of finish.
+        """
+        self._storage.set_trial_user_attr(self._trial_id(key), PAUSE, {"epochs": epochs, "share": share, "last": last})
+        self.interrupt(key)
+
     def interrupt(self, key: str) -> None:
         """Put a running trial aside; Optuna shows it WAITING and `resume` takes it up again."""
         self._storage.set_trial_state_values(self._trial_id(key), TrialState.WAITING)
 
     def resume(self, key: str) -> None:
-        """Take up an interrupted trial again."""
+        """Take up a trial again that was put aside."""
         self._storage.set_trial_state_values(self._trial_id(key), TrialState.RUNNING)
 
     def repair(self) -> None:

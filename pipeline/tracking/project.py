@@ -238,7 +238,7 @@ def _tags(wanted: WantedRun) -> dict[str, str]:
 def _set_status(client: MlflowClient, run: Run, wanted: WantedRun) -> bool:
     if run.info.status == wanted.status:
         return False
-    if wanted.status == "RUNNING":
+    if wanted.ended is None:
         client.update_run(run.info.run_id, status=wanted.status)
     else:
         client.set_terminated(run.info.run_id, wanted.status, wanted.ended)

@@ -18,9 +18,10 @@ EPOCHS_TAG, SECONDS_TAG = "convoy.epochs", "convoy.seconds"  # trained so far; t
 COMMIT_TAG, NOTE_TAG = "mlflow.source.git.commit", "mlflow.note.content"
 NAME_TAG, PARENT_TAG = "mlflow.runName", "mlflow.parentRunId"
 
-Status = Literal["RUNNING", "FINISHED", "FAILED", "KILLED"]
+Status = Literal["RUNNING", "SCHEDULED", "FINISHED", "FAILED", "KILLED"]
 _STATUS: dict[State, Status] = {
     "running": "RUNNING",
+    "paused": "SCHEDULED",
     "completed": "FINISHED",
     "pruned": "FINISHED",
     "diverged": "FAILED",
@@ -125,7 +126,7 @@ def _run(trial: TrialRecord, tags: dict[str, str]) -> WantedRun:
     return WantedRun(
         key=trial.key,
         started=started,
-        ended=None if trial.state == "running" else _milliseconds(_ended_at(trial)),
+        ended=None if trial.state in ("running", "paused") else _milliseconds(_ended_at(trial)),
         status=_STATUS[trial.state],
         tags=tags,
         params={name: str(value) for name, value in trial.hyperparameters.items()},
@@ -156,7 +157,7 @@ def _study_status(snapshot: StudySnapshot) -> Status:
     if snapshot.finished and not again & {"running", "interrupted"}:
         return "FINISHED"
     states = {trial.state for trial in snapshot.trials} | again
-    return "KILLED" if "interrupted" in states and "running" not in states else "RUNNING"
+    return "KILLED" if states & {"interrupted", "paused"} and "running" not in states else "RUNNING"
 
 
 def _last_change(snapshot: StudySnapshot) -> int:

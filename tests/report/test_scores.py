@@ -37,6 +37,11 @@ def test_a_trial_that_was_named_is_not_called_the_best() -> None:
     assert "| Search | trial 5, named by hand, one of 7 completed, on val | 1.0000 | none |" in page(named, TEST)
 
 
+def test_where_none_had_come_to_its_end_the_searchs_score_is_that_of_a_part() -> None:
+    begun = {**SELECTION, "search": {**SELECTION["search"], "completed_trials": 0}}
+    assert lines(begun)[0].startswith("search: val_accuracy 1.0000 (trial 5 where it stood, as none had come to its end), with")
+
+
 @pytest.mark.parametrize(("search", "told"), [(0.05, "0.2000 too good"), (0.4, "0.1500 too modest")])
 def test_of_a_loss_less_is_better(search: float, told: str) -> None:
     of_loss = {**SELECTION, "metric": "val_loss", "search": {**SELECTION["search"], "value": search}}

@@ -42,12 +42,11 @@ def test_the_value_of_a_trial_is_the_metric_at_its_last_planned_epoch_not_the_be
 
 
 def test_a_trial_that_the_rule_stops_is_told_pruned_at_its_share_of_its_own_plan(search: Search) -> None:
-    height = iter([0.9, 0.8, 0.7])
-    search.measure = lambda trial: [epoch(number, level) for level in [next(height)] for number in range(1, 5)]
-    search.work(search.conductor(stopping="asha", trials=3))
+    search.measure = lambda trial: [epoch(number, 0.9 - trial.number / 10) for number in range(1, 5)]
+    search.work(search.conductor(stopping="median", trials=3, median={"min_trials": 2}))
     assert [trial.state for trial in search.snapshot().trials] == ["completed", "completed", "pruned"]
     pruned = search.snapshot().trials[2]
-    assert (len(pruned.epochs), pruned.value, pruned.reason) == (1, None, "stopped by asha after 1 of 4 epochs")
+    assert (len(pruned.epochs), pruned.value, pruned.reason) == (1, None, "stopped by median after 1 of 4 epochs")
     assert (told(search, 2).state.name, told(search, 2).intermediate_values) == ("PRUNED", {25: 0.7})
     assert told(search, 2).constraints == {}
 

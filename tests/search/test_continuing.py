@@ -174,7 +174,9 @@ def test_the_same_seed_gives_the_same_trials_and_another_seed_others(tmp_path: P
     stories = []
     for name, seed in (("a", 3), ("b", 3), ("c", 4)):
         search = Search(folder(tmp_path, name))
-        search.work(search.conductor(**{**RULES, "seed": seed}))
+        conductor = search.conductor(**{**RULES, "seed": seed})
+        search.work(conductor)
+        conductor.close({})
         stories.append(story(search.snapshot()))
     assert stories[0] == stories[1] != stories[2]
     assert {entry[4] for entry in stories[0]} == {"completed", "pruned"}

@@ -45,7 +45,7 @@ def drawn(**options: object) -> str:
 def test_the_picture_has_a_bar_and_the_lines_and_colour_on_a_terminal_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("NO_COLOR", raising=False)
     plain, coloured = drawn(), drawn(force_terminal=True, color_system="standard")
-    assert "4 of 20 trials ended" in plain and "━" in plain and "trial 2, val_accuracy 0.7500" in plain
+    assert "4 of 20 trials done" in plain and "━" in plain and "trial 2, val_accuracy 0.7500" in plain
     assert "\x1b[" not in plain and "\x1b[32m" in coloured
     assert "\x1b[32m" not in drawn(force_terminal=True, color_system="standard", no_color=True)
 

@@ -30,7 +30,9 @@ def told(search: Search) -> list[optuna.trial.FrozenTrial]:
 @pytest.mark.parametrize("sampler", ["tpe", "nsga2", "random", "qmc"])
 def test_every_finished_trial_is_told_with_all_its_values_and_every_stopped_one_without(tmp_path: Path, sampler: str) -> None:
     search = Search(tmp_path, objectives=BOTH, latency=layers)
-    search.work(search.conductor(trials=16, sampler=sampler, stopping="asha", tpe={"startup_trials": 4}), slots=3)
+    conductor = search.conductor(trials=16, sampler=sampler, stopping="asha", tpe={"startup_trials": 4})
+    search.work(conductor, slots=3)
+    conductor.close({})
     trials = search.snapshot().trials
     assert {trial.state for trial in trials} == {"completed", "pruned"}
     for trial, heard in zip(trials, told(search), strict=True):
@@ -73,7 +75,9 @@ def test_the_smallest_network_is_never_stopped_however_little_it_reaches(tmp_pat
     for objectives in ((), ("parameters",)):
         (tmp_path / f"{len(objectives)}").mkdir()
         search = Search(tmp_path / f"{len(objectives)}", NINE_EPOCHS, objectives=objectives)
-        search.work(search.conductor(trials=20, sampler="random", stopping="asha"))
+        conductor = search.conductor(trials=20, sampler="random", stopping="asha")
+        search.work(conductor)
+        conductor.close({})
         small = [trial for trial in search.snapshot().trials if trial.hyperparameters["model.num_conv_layers"] == 1]
         found.append(max(small, key=lambda trial: trial.epochs[0].val_accuracy or 0.0).state)
     assert found == ["pruned", "completed"]

@@ -56,9 +56,9 @@ def test_the_search_goes_the_same_way_with_a_reselection_in_its_middle(tmp_path:
         (tmp_path / name).mkdir()
         search = Search(tmp_path / name)
         for trials in (3, 6):
-            search.work(
-                search.phases(stopping="asha", seed=3, trials=trials, reselect={"candidates": 3 if name == "with" else 1})
-            )
+            phases = search.phases(stopping="asha", seed=3, trials=trials, reselect={"candidates": 3 if name == "with" else 1})
+            search.work(phases)
+            phases.close()
         searches.append(search)
     without, with_reselection = (search.snapshot() for search in searches)
     assert with_reselection.reruns and with_reselection.trials and not without.reruns

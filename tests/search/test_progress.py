@@ -21,9 +21,9 @@ ONE_EPOCH = SPACE.replace("{type: int, low: 1, high: 9}", "1")
 class Told:
     """A conductor whose trials take 30 s each, and the lines it prints."""
 
-    def __init__(self, folder: Path, **budget: object) -> None:
+    def __init__(self, folder: Path, text: str = ONE_EPOCH, **budget: object) -> None:
         self.lines: list[str] = []
-        self.search = Search(folder, ONE_EPOCH)
+        self.search = Search(folder, text)
         outlook = Outlook(lambda trial: Work(1, 1.0), [(1, Work(1, 1.0))], self.search.clock)
         self.progress = Progress("val_accuracy", outlook, self.lines.append)
         self.conductor: Conductor = self.search.conductor(**budget)
@@ -47,6 +47,12 @@ def test_a_line_tells_number_state_value_best_and_time_left(told: Told) -> None:
     assert line == "trial   0  completed   val_accuracy 0.5000  best 0.5000 (trial 0)  1/10  about 5 min left"
     line = told.trial(Message(SECOND, [epoch(1, 0.25)]))
     assert line == "trial   1  completed   val_accuracy 0.2500  best 0.5000 (trial 0)  2/10  about 4 min left"
+
+
+def test_a_trial_that_waits_is_told_with_what_it_reached(tmp_path: Path) -> None:
+    told = Told(tmp_path, SPACE.replace("{type: int, low: 1, high: 9}", "4"), trials=10, stopping="asha")
+    line = told.trial(Message(FIRST, [epoch(1, 0.5)]))
+    assert line.startswith("trial   0  paused      val_accuracy 0.5000 after 1 of 4 epochs  no best yet  1/10")
 
 
 def test_a_failed_trial_is_told_with_the_last_line_of_its_text(told: Told) -> None:

@@ -27,20 +27,26 @@ def numbers(study: StudySnapshot, count: int) -> list[int]:
     return [one.number for one in candidates(study, Reselect(candidates=count))]
 
 
-def test_the_candidates_are_the_completed_trials_of_the_best_values_the_earlier_of_equals_first() -> None:
+def test_the_candidates_are_the_trials_of_the_best_values_the_earlier_of_equals_first() -> None:
     assert numbers(snapshot(*TRIALS), 3) == [2, 4, 3]
-    assert numbers(snapshot(*TRIALS), 50) == [2, 4, 3, 0, 5]
+    assert numbers(snapshot(*TRIALS), 50) == [2, 4, 3, 0, 5, 1]
     assert numbers(snapshot(*TRIALS, metric="val_loss"), 2) == [5, 0]
 
 
-def test_a_trial_that_the_end_of_the_budget_interrupted_is_a_candidate_with_the_value_where_it_stood() -> None:
-    begun = [replace(trial(6 + index, None), state="interrupted", epochs=epochs) for index, epochs in enumerate(STANDING)]
+@pytest.mark.parametrize("state", ["pruned", "interrupted"])
+def test_a_trial_that_was_stopped_or_interrupted_is_a_candidate_with_the_value_where_it_stood(state: State) -> None:
+    begun = [replace(trial(6 + index, None), state=state, epochs=epochs) for index, epochs in enumerate(STANDING)]
     assert numbers(snapshot(*TRIALS, *begun), 3) == [7, 2, 4]
     assert [one.value for one in candidates(snapshot(*TRIALS, *begun), Reselect())] == [0.95, 0.9, 0.9]
 
 
 def test_one_alone_is_no_choice() -> None:
-    assert numbers(snapshot(*TRIALS), 1) == numbers(snapshot(*TRIALS[:2]), 3) == []
+    assert numbers(snapshot(*TRIALS), 1) == numbers(snapshot(*TRIALS[:1]), 3) == []
+
+
+def test_one_alone_that_did_not_come_to_its_end_is_trained_to_it() -> None:
+    assert numbers(snapshot(*TRIALS[1:2]), 3) == [1]
+    assert numbers(snapshot(*TRIALS[1:2]), 1) == []
 
 
 def test_the_plan_has_each_candidate_with_each_seed_and_is_the_same_whenever_it_is_made() -> None:

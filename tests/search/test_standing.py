@@ -26,7 +26,7 @@ def test_a_running_search_tells_counts_best_what_runs_pace_and_time_left() -> No
     ahead = Ahead(at=BEGUN + 30, trials=20, seconds_left=330.0, chance=0.25)
     assert standing(ahead=ahead).lines() == [
         "study abcdef01: val_accuracy; process 4242 on workstation searches",
-        "  4 of 20 trials ended: 2 finished, 1 pruned, 1 failed",
+        "  4 of 20 trials done: 2 finished, 1 pruned, 1 failed",
         "  best: trial 2, val_accuracy 0.7500",
         "    model.skip=False  train.epochs=3  train.learning_rate=0.001",
         "  trial 4: epoch 2 of 3, val_accuracy 0.5200",
@@ -44,7 +44,7 @@ def test_without_a_driver_what_ran_is_interrupted_and_nothing_is_promised() -> N
 
 def test_before_any_trial_has_ended_there_is_no_best_and_no_end_in_sight() -> None:
     lines = Standing(study(trial(0, "running", 0)), None, DRIVER, BEGUN + 5).lines()
-    assert lines[1:4] == ["  0 trials ended: 0 finished", "  no best yet", "  trial 0: epoch 0 of 3"]
+    assert lines[1:4] == ["  0 trials done: 0 finished", "  no best yet", "  trial 0: epoch 0 of 3"]
 
 
 def test_a_rerun_is_told_apart_from_its_trial() -> None:

@@ -45,4 +45,4 @@ def test_each_front_is_what_is_dominated_by_earlier_fronts_alone(columns: int) -
 
 def test_ahead_are_those_on_better_fronts() -> None:
     rows: Rows = [(1.0, 3.0), (3.0, 1.0), (3.0, 3.0), (4.0, 4.0)]
-    assert [ahead(rows, index) for index in range(4)] == [0, 0, 2, 3]
+    assert ahead(rows) == [0, 0, 2, 3]

@@ -15,6 +15,7 @@ from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
 from pipeline.study import fronts
+from pipeline.study.attributes import PAUSE
 
 Directions = Sequence[StudyDirection]  # of the metric, then of each further objective
 Choose = Callable[[Sequence[FrozenTrial], Directions], list[FrozenTrial]]
@@ -25,7 +26,10 @@ _ENDED = (TrialState.COMPLETE, TrialState.PRUNED)
 
 
 class Remembering(BaseSampler):
-    """Another sampler, to which the study consists of the trials that `choose` makes of the real ones. Serves one trial."""
+    """Another sampler, to which the study consists of the trials that `choose` makes of the real ones. Serves one trial.
+
+    Trials that the stopping rule told to wait are stopped ones, until they end.
+    """
 
     def __init__(self, inner: BaseSampler, choose: Choose) -> None:
         self._inner, self._choose = inner, choose
@@ -45,7 +49,7 @@ class Remembering(BaseSampler):
 
     def _shown(self, study: Study) -> Study:
         if self._view is None:
-            self._view = _View(study, self._choose(study.get_trials(deepcopy=False), study.directions))
+            self._view = _View(study, self._choose([*map(_as_stopped, study.get_trials(deepcopy=False))], study.directions))
         return self._view
 
 
@@ -115,6 +119,17 @@ def valued(trials: Sequence[FrozenTrial], directions: Directions) -> list[Frozen
         return worst if last is None or _violates(trial) else limit(last, middle)
 
     return [_finished(trial, value(trial)) if trial.state == TrialState.PRUNED else trial for trial in trials]
+
+
+def _as_stopped(trial: FrozenTrial) -> FrozenTrial:
+    """What the stopping rule told to wait, as stopped where it was told so; any other as it is."""
+    pause = trial.user_attrs.get(PAUSE)
+    if pause is None or trial.state.is_finished():
+        return trial
+    told = copy.copy(trial)
+    told.state = TrialState.PRUNED
+    told.intermediate_values = {pause["share"]: pause["last"]}
+    return told
 
 
 def _finished(trial: FrozenTrial, value: float) -> FrozenTrial:

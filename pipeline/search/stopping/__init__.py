@@ -10,9 +10,9 @@ from pipeline.search.stopping.asha import Asha
 from pipeline.search.stopping.median import Median
 from pipeline.search.stopping.none import NoStopping
 from pipeline.search.stopping.patience import Patience
-from pipeline.search.stopping.rule import Curve, Rule, share
+from pipeline.search.stopping.rule import Curve, Rule, merit, share
 
-__all__ = ["RULES", "Curve", "Rule", "decide", "share", "stopping"]
+__all__ = ["RULES", "Curve", "Rule", "decide", "merit", "share", "stopping"]
 
 RULES: dict[str, type[Rule]] = {"asha": Asha, "median": Median, "patience": Patience, "none": NoStopping}
 

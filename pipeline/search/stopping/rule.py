@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
 from pipeline.config import Section
 
@@ -31,7 +32,12 @@ class Curve:
 
 
 class Rule(Section, ABC):
-    """The options of a stopping rule, and its answer."""
+    """The options of a stopping rule, and its answers.
+
+    pauses: what it stops only waits; when nothing else is to be decided it may go on, see `goes_on`.
+    """
+
+    pauses: ClassVar[bool] = False
 
     @abstractmethod
     def stops(self, curves: Mapping[str, Curve], key: str, direction: str) -> bool:
@@ -39,6 +45,10 @@ class Rule(Section, ABC):
 
         Asked after every epoch but the last of the plan.
         """
+
+    def goes_on(self, curves: Mapping[str, Curve], waiting: Collection[str], direction: str) -> str | None:
+        """Of the trials that it stopped and that still wait, the one to be trained on before others begin; None: none yet."""
+        return None
 
 
 def merit(curve: Curve, epoch: int, direction: str) -> float:

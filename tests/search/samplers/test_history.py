@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections.abc import Sequence
 
 import optuna
 import pytest
@@ -9,7 +10,8 @@ from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
 from pipeline.search.samplers import sampler
-from pipeline.search.samplers.history import by_factors, thinned, valued
+from pipeline.search.samplers.history import Remembering, by_factors, thinned, valued
+from pipeline.study.attributes import PAUSE
 
 MAXIMIZE, MINIMIZE = StudyDirection.MAXIMIZE, StudyDirection.MINIMIZE
 
@@ -142,3 +144,22 @@ def test_samplers_that_model_the_study_know_what_is_running(name: str) -> None:
 def _drawn(x: float) -> FrozenTrial:
     distribution = optuna.distributions.FloatDistribution(0, 1)
     return optuna.trial.create_trial(value=-((x - 0.4) ** 2), params={"x": x}, distributions={"x": distribution})
+
+
+def test_what_waits_is_shown_as_stopped_where_it_was_told_so_until_it_ends() -> None:
+    seen: list[FrozenTrial] = []
+
+    def look(trials: Sequence[FrozenTrial], directions: object) -> list[FrozenTrial]:
+        seen[:] = trials
+        return []
+
+    study = optuna.create_study(direction="maximize", sampler=Remembering(optuna.samplers.RandomSampler(), look))
+    waiting = optuna.trial.create_trial(state=TrialState.WAITING, user_attrs={PAUSE: {"epochs": 1, "share": 12, "last": 0.7}})
+    ended = optuna.trial.create_trial(
+        state=TrialState.COMPLETE, value=0.9, user_attrs={PAUSE: {"epochs": 1, "share": 12, "last": 0.7}}
+    )
+    for one in (waiting, ended):
+        study.add_trial(one)
+    study.sampler.infer_relative_search_space(study, study.trials[0])
+    assert [(one.state.name, one.intermediate_values) for one in seen] == [("PRUNED", {12: 0.7}), ("COMPLETE", {})]
+    assert [one.state.name for one in study.trials] == ["WAITING", "COMPLETE"]

@@ -9,6 +9,7 @@ from pipeline.search.stopping.asha import Asha
 from tests.search.stopping.contract import RuleContract, flat
 
 NAN = math.nan
+THIRDS = Asha(reduction=3, rungs=2)
 
 
 # (what is shown, the trial asked about, the other trials, direction, is it stopped?)
@@ -20,8 +21,8 @@ TABLE = [
     ("third of six", flat(9, 1, 0.75), [flat(9, 9, v) for v in (0.9, 0.8, 0.7, 0.6, 0.5)], "maximize", True),
     ("a low loss is good", flat(9, 1, 0.1), [flat(9, 9, 0.8), flat(9, 9, 0.9)], "minimize", False),
     ("a high loss is bad", flat(9, 1, 1.1), [flat(9, 9, 0.8), flat(9, 9, 0.9)], "minimize", True),
-    ("fewer than three on the rung", flat(9, 1, 0.1), [flat(9, 9, 0.9)], "maximize", False),
-    ("others have not come as far", flat(9, 3, 0.1), [flat(9, 2, 0.8), flat(9, 2, 0.9)], "maximize", False),
+    ("fewer than three on the rung: nobody goes on yet", flat(9, 1, 0.95), [flat(9, 9, 0.9)], "maximize", True),
+    ("others have not come as far", flat(9, 3, 0.95), [flat(9, 2, 0.8), flat(9, 2, 0.9)], "maximize", True),
     ("between rungs", flat(9, 2, 0.1), [flat(9, 9, 0.8), flat(9, 9, 0.9)], "maximize", False),
     ("before the first rung", flat(90, 9, 0.1), [flat(9, 9, 0.8), flat(9, 9, 0.9)], "maximize", False),
     ("second rung", flat(9, 3, 0.1), [flat(9, 9, 0.8), flat(9, 9, 0.9)], "maximize", True),
@@ -47,13 +48,13 @@ TABLE = [
 @pytest.mark.parametrize(("asked", "others", "direction", "stopped"), [row[1:] for row in TABLE], ids=[row[0] for row in TABLE])
 def test_asha_decides_by_equal_shares_of_each_plan(asked: Curve, others: list[Curve], direction: str, stopped: bool) -> None:
     curves = {"asked": asked} | {f"other-{index}": curve for index, curve in enumerate(others)}
-    assert decide(Asha(), curves, "asked", direction) is stopped
+    assert decide(THIRDS, curves, "asked", direction) is stopped
 
 
 def test_grace_keeps_a_trial_until_min_epochs() -> None:
     curves = {"a": flat(9, 1, 0.1), "b": flat(9, 9, 0.8), "c": flat(9, 9, 0.9)}
-    assert decide(Asha(min_epochs=1), curves, "a", "maximize")
-    assert not decide(Asha(min_epochs=2), curves, "a", "maximize")
+    assert decide(Asha(reduction=3, rungs=2, min_epochs=1), curves, "a", "maximize")
+    assert not decide(Asha(reduction=3, rungs=2, min_epochs=2), curves, "a", "maximize")
 
 
 # (what is shown, value and costs of each trial on the first rung, those that are stopped)
@@ -82,14 +83,46 @@ def test_with_several_objectives_the_best_fronts_go_on(
 ) -> None:
     sign = 1.0 if direction == "maximize" else -1.0
     curves = {key: Curve(9, (sign * value,), (float(cost),)) for key, (value, cost) in trials.items()}
-    assert "".join(key for key in curves if decide(Asha(), curves, key, direction)) == stopped
+    assert "".join(key for key in curves if decide(THIRDS, curves, key, direction)) == stopped
 
 
 def test_a_decision_does_not_depend_on_the_order_of_the_trials() -> None:
     curves = {str(index): flat(9, 3, index / 10) for index in range(9)}
-    stopped = {key for key in curves if decide(Asha(), curves, key, "maximize")}
+    stopped = {key for key in curves if decide(THIRDS, curves, key, "maximize")}
     backwards = dict(reversed(curves.items()))
-    assert stopped == {key for key in backwards if decide(Asha(), backwards, key, "maximize")} == set("012345")
+    assert stopped == {key for key in backwards if decide(THIRDS, backwards, key, "maximize")} == set("012345")
+
+
+# (what is shown, the curves of those that wait, others, who goes on)
+DUE = [
+    ("nobody waits", {}, [flat(9, 9, 0.9)] * 3, None),
+    ("not enough have come as far", {"a": flat(9, 1, 0.9)}, [flat(9, 9, 0.1)], None),
+    ("the best of three", {"a": flat(9, 1, 0.9), "b": flat(9, 1, 0.8)}, [flat(9, 9, 0.1)], "a"),
+    ("the best has gone on already", {"a": flat(9, 1, 0.8)}, [flat(9, 9, 0.9), flat(9, 9, 0.1)], None),
+    ("with six the second goes on too", {"a": flat(9, 1, 0.8)}, [flat(9, 9, v) for v in (0.9, 0.4, 0.3, 0.2, 0.1)], "a"),
+    ("the better of two", {"a": flat(9, 1, 0.7), "b": flat(9, 1, 0.8)}, [flat(9, 1, 0.1)] * 4, "b"),
+    ("the first of equals", {"b": flat(9, 1, 0.8), "a": flat(9, 1, 0.8)}, [flat(9, 1, 0.1)] * 4, "a"),
+    ("the furthest rung first", {"a": flat(9, 1, 0.9), "b": flat(9, 3, 0.6)}, [flat(9, 3, 0.1)] * 4, "b"),
+    ("what diverged waits for ever", {"a": flat(9, 1, NAN)}, [flat(9, 9, 0.1)] * 9, None),
+]
+
+
+@pytest.mark.parametrize(("waiting", "others", "due"), [row[1:] for row in DUE], ids=[row[0] for row in DUE])
+@pytest.mark.parametrize("direction", ["maximize", "minimize"])
+def test_who_waits_goes_on_once_among_the_best_of_more(
+    waiting: dict[str, Curve], others: list[Curve], due: str | None, direction: str
+) -> None:
+    sign = 1.0 if direction == "maximize" else -1.0
+    every = waiting | {f"other-{index}": curve for index, curve in enumerate(others)}
+    curves = {key: Curve(curve.planned_epochs, tuple(sign * value for value in curve.values)) for key, curve in every.items()}
+    assert THIRDS.goes_on(curves, waiting, direction) == due
+
+
+def test_whom_it_lets_go_on_it_would_not_stop() -> None:
+    curves = {str(index): flat(9, 1 if index % 2 else 3, index / 40) for index in range(40)}
+    waiting = {key for key in curves if decide(THIRDS, curves, key, "maximize")}
+    assert THIRDS.goes_on(curves, waiting, "maximize") is None
+    assert THIRDS.goes_on(curves, list(curves), "maximize") not in {None, *waiting}
 
 
 class TestAsha(RuleContract):
