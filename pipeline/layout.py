@@ -15,7 +15,7 @@ SAMPLES = Path("reports/samples.png")  # train images as decoded, as prepared an
 TEST_SEAL = PROCESSED / "test/seal.json"  # count and digest of the test split, apart from what search and refit read
 SEARCH = Path("results/search")  # leaderboard.csv, best.yaml, front.yaml, history.csv, …
 MODEL = Path("model")  # program.pt2, weights.pt, model.json, curves.csv, learning_curves.png, manifest.json
-EVALUATION = Path("results/evaluation")  # metrics.json, per_class.csv, predictions.csv, confusion_matrix.csv, .png
+EVALUATION = Path("results/evaluation")  # metrics.json, predictions.csv, report.html, explainer.html, …
 REGISTRATION = Path("results/registration.json")
 
 _EXPERIMENT_COPIES = (".dvc", "tmp", "exps")  # where `dvc exp run --temp` and `--queue` put their copies

@@ -59,7 +59,14 @@ def to_look_at(measured: Measurement) -> list[int]:
     """Rows to show where the model looked: the surest mistakes, and the surest right answer of each class in turn."""
     wrong = mistakes(measured)[: _LOOKED_AT // 2]
     right = [row for label in range(len(measured.classes)) if (row := _surest(measured, label)) is not None]
-    return (right[: _LOOKED_AT - len(wrong)] + wrong)[:_LOOKED_AT]
+    return right[: _LOOKED_AT - len(wrong)] + wrong
+
+
+def walked(measured: Measurement, row: int, names: Mapping[str, str]) -> dict[str, Any]:
+    """What the page that explains the network says of an image, as JSON."""
+    shown = _image(measured, row, names)
+    kept = {name: shown[name] for name in ("picture", "file", "actual", "predicted")}
+    return {**kept, "probabilities": [round(float(p), 5) for p in measured.probabilities[row]]}
 
 
 def picture(measured: Measurement, row: int) -> npt.NDArray[np.uint8]:

@@ -31,7 +31,7 @@ def searched(search: Search, facts: Values, refit: Sequence[float]) -> dict[str,
         "curves": search_charts.metric_curves(search.curves, table, study["metric"], chosen),
         "losses": search_charts.losses(search.curves, refit, chosen),
         "importance": search_charts.importance(importance["shares"]) if importance else "",
-        "thin": _thin(importance) if importance else [],
+        "thin": doubts(importance) if importance else [],
         "conditional": importance["conditional"] if importance else [],
         "judged_trials": importance["trials"] if importance else 0,
         "explained": f"{importance['explained']:.0%}" if importance else "",
@@ -46,7 +46,7 @@ def searched(search: Search, facts: Values, refit: Sequence[float]) -> dict[str,
     }
 
 
-def _thin(importance: Values) -> list[str]:
+def doubts(importance: Values) -> list[str]:
     """Why the bars should not be believed much; nothing when they may be."""
     found, count = [], len(importance["shares"])
     if importance["trials"] < _TRIALS_A_HYPERPARAMETER * count:

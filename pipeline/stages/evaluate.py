@@ -1,15 +1,16 @@
-"""evaluate: the model on the sealed test split, which no other stage opens → results/evaluation/, with the report on it."""
+"""evaluate: the model on the sealed test split, which no other stage opens → results/evaluation/, with two pages on it."""
 
 from __future__ import annotations
 
 import io
 import itertools
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import torch
 from torch import nn
 
 from pipeline import artifacts, layout, sealed, trained_on
@@ -19,14 +20,17 @@ from pipeline.data.preparation.recipe import Recipe
 from pipeline.data.preparation.standardize import Standardize
 from pipeline.errors import StageOutOfDate
 from pipeline.explain import saliency
+from pipeline.explain.lesson import lesson
+from pipeline.explain.steps import steps
 from pipeline.measurement import Measurement, measure
-from pipeline.models.layers import layer_table
+from pipeline.models.layers import Layer
 from pipeline.report import figures, judged, scores
 from pipeline.report.answer import Search
+from pipeline.report.explainer_page import explainer_page
 from pipeline.report.judged import Looked
 from pipeline.report.model_page import Model, model_page
 from pipeline.training import program
-from pipeline.training.hyperparameters import Hyperparameters, parse
+from pipeline.training.hyperparameters import parse
 from pipeline.training.settings import EvaluateParams
 
 
@@ -57,8 +61,7 @@ def run(params: EvaluateParams) -> None:
     artifacts.write_bytes(layout.EVALUATION / "trained_on.npy", trained_on.to_bytes(itertools.chain(*trained.values())))
     artifacts.write_text(layout.EVALUATION / "scores.md", scores.page(facts["selection"], metrics))
     network = program.network_of(hyperparameters, recipe, weights)
-    page = _page(measured, metrics, facts, hyperparameters, recipe, network)
-    artifacts.write_text(layout.EVALUATION / "report.html", page)
+    _write_pages(layout.EVALUATION, measured, metrics, facts, hyperparameters.layers(len(recipe.classes)), network, recipe)
     print("\n".join([*scores.lines(facts["selection"], metrics), f"report: {layout.EVALUATION / 'report.html'}"]))
 
 
@@ -84,36 +87,35 @@ def _write_tables(folder: Path, measured: Measurement) -> None:
     artifacts.write_bytes(folder / "confusion_matrix.png", picture)
 
 
-def _page(
+def _write_pages(
+    folder: Path,
     measured: Measurement,
-    metrics: dict[str, Any],
-    facts: dict[str, Any],
-    hyperparameters: Hyperparameters,
-    recipe: Recipe,
+    metrics: Mapping[str, Any],
+    facts: Mapping[str, Any],
+    layers: Sequence[Layer],
     network: nn.Module,
-) -> str:
-    table = layer_table(hyperparameters.layers(len(recipe.classes)), recipe.shape)
+    recipe: Recipe,
+) -> None:
+    """The report, and the page that explains the network."""
+    found, standardize = steps(layers, recipe.shape), Standardize.of(recipe)
     refit = _csv(layout.MODEL / "curves.csv")["train_loss"].tolist()
-    model = Model(facts, refit, sum(row.multiply_adds for row in table))
+    model = Model(facts, refit, sum(step.multiply_adds for step in found))
     search = Search(
         artifacts.read_json(layout.SEARCH / "study.json"),
         artifacts.read_json(layout.SEARCH / "summary.json"),
         *(_csv(layout.SEARCH / name) for name in ("leaderboard.csv", "curves.csv", "time.csv")),
     )
-    looked = _looked(measured, network, Standardize.of(recipe))
-    return model_page(
-        model, search, measured, metrics, looked, _files(measured.test.digests), artifacts.read_json(layout.CERTIFICATE)
-    )
-
-
-def _looked(measured: Measurement, network: nn.Module, standardize: Standardize) -> list[Looked]:
-    rows = judged.to_look_at(measured)
-    if not rows:
-        return []
+    rows, names = judged.to_look_at(measured), _files(measured.test.digests)
     images = np.stack([measured.test.images[row : row + 1][0] for row in rows])
-    found = saliency.attributions(network, standardize, images, measured.probabilities[rows].argmax(1))
-    drawn = (saliency.overlay(image, attribution) for image, attribution in zip(images, found, strict=True))
-    return [Looked(row, picture) for row, picture in zip(rows, drawn, strict=True)]
+    attributed = saliency.attributions(network, standardize, images, measured.probabilities[rows].argmax(1))
+    overlays = map(saliency.overlay, images, attributed)
+    looked = [Looked(row, picture) for row, picture in zip(rows, overlays, strict=True)]
+    certificate = artifacts.read_json(layout.CERTIFICATE)
+    page = model_page(model, search, measured, metrics, looked, names, certificate)
+    artifacts.write_text(folder / "report.html", page)
+    told = lesson(network, layers, recipe.shape, standardize(torch.from_numpy(images)))
+    walked = [judged.walked(measured, row, names) for row in rows]
+    artifacts.write_text(folder / "explainer.html", explainer_page(found, told, walked, facts, metrics["model_digest"]))
 
 
 def _files(digests: Iterable[str]) -> dict[str, str]:

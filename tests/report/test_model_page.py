@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.report.answer import Search, answer, duration, main_names, plain
-from pipeline.report.searched import searched
+from pipeline.report.searched import doubts
 from tests.projects import ACCOUNTS, CLASSES, WINNER, search_tables
 from tests.report.test_certificate_page import Tags
 
@@ -72,15 +72,18 @@ def test_of_a_hyperparameter_that_does_not_apply_nothing_is_said() -> None:
     assert main_names(FACTS, search()) == ["train.learning_rate", "model.filters", "model.activation"]
 
 
-def test_without_an_importance_the_names_stand_in_alphabetical_order_and_no_bar_is_drawn() -> None:
-    told = searched(search(importance=None), FACTS, [1.0, 0.5])
-    assert told["importance"] == "" and told["thin"] == []
+def test_without_an_importance_the_names_stand_in_alphabetical_order() -> None:
     assert main_names(FACTS, search(importance=None)) == ["model.activation", "model.filters", "train.learning_rate"]
 
 
-def test_enough_trials_that_foretell_each_other_are_not_called_thin() -> None:
-    firm = {"trials": 90, "shares": {"model.filters": 0.9, "train.learning_rate": 0.1}, "explained": 0.8, "conditional": []}
-    assert searched(search(importance=firm), FACTS, [1.0])["thin"] == []
+@pytest.mark.parametrize(
+    ("trials", "explained", "count"),
+    [(90, 0.8, 0), (19, 0.8, 1), (90, 0.1, 1), (4, 0.0, 2)],
+    ids=["firm", "few", "unforeseen", "both"],
+)
+def test_an_importance_is_doubted_for_few_trials_and_for_what_is_not_foretold(trials: int, explained: float, count: int) -> None:
+    told = {"trials": trials, "shares": {"model.filters": 0.9, "train.learning_rate": 0.1}, "explained": explained}
+    assert len(doubts(told)) == count
 
 
 @pytest.mark.parametrize(("seconds", "text"), [(0, "0 s"), (119, "119 s"), (600, "10 min"), (7200, "2.0 h")])
