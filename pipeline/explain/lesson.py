@@ -30,35 +30,45 @@ from pipeline.models.layers import (
 )
 
 _MOST_VALUES = 1_000_000  # of feature maps, two bytes each in the page and a third more as text
-_CHANNELS = (32, 24, 16, 12, 8, 6, 4, 3)  # shown of a layer, as many as the values allow
+# Images walked and channels shown of a layer: the first that the values allow, else the last.
+_SHOWN = ((8, 32), (8, 24), (8, 16), (8, 12), (6, 12), (6, 8), (4, 8), (4, 6), (3, 6), (3, 4), (2, 4), (2, 3))
 _MOST_UNITS = 512  # of a layer without height and width; more are counted and not shown
 _MOST_WEIGHTS = 40_000  # of a dense layer
 _GREATEST = 32767  # of an int16
 
 
 def lesson(network: nn.Module, layers: Sequence[Layer], shape: Shape, images: torch.Tensor) -> dict[str, Any]:
-    """As JSON, for standardized images N×C×H×W: `input`, and of each step its kind, numbers, maps and weights.
+    """As JSON, for standardized images N×C×H×W: `input`, and of each step its kind, numbers, maps and weights; `walked`: the rows
+    of the images that these are of, fewer where the maps are large.
 
     Arrays are {scale, data}: base64 of little-endian int16, to be multiplied by scale. Of layers with many channels those are
     kept that differ most between pixels and images; what the others add shows in the sums.
     """
-    found, traced = steps(layers, shape), trace(network, layers, images)
-    most = _channels(found, len(images))
+    found = steps(layers, shape)
+    count, most = _affordable(found, shape, len(images))
+    rows = np.linspace(0, len(images) - 1, count).round().astype(int).tolist()
+    images = images[rows]
+    traced = trace(network, layers, images)
     shown: list[list[int]] = []
     for step, one in zip(found, traced, strict=True):
         shown.append(_shown(step, one, shown, most))
     parts = zip(found, traced, shown, fields(found), strict=True)
     return {
+        "walked": rows,
         "input": {"shape": list(shape), "values": _packed(images)},
         "steps": [_step(step, one, kept, field, _source(step, shown, shape)) for step, one, kept, field in parts],
     }
 
 
-def _channels(found: Sequence[Step], count: int) -> int:
-    def values(most: int) -> int:
-        return count * sum(min(most, step.after[0]) * math.prod(step.after[1:]) for step in found if len(step.after) == 3)
+def _affordable(found: Sequence[Step], shape: Shape, available: int) -> tuple[int, int]:
+    """How many images, and how many channels of a layer."""
 
-    return next((most for most in _CHANNELS if values(most) <= _MOST_VALUES), _CHANNELS[-1])
+    def values(images: int, most: int) -> int:
+        maps = (min(most, step.after[0]) * math.prod(step.after[1:]) for step in found if len(step.after) == 3)
+        return min(images, available) * (math.prod(shape) + sum(maps))
+
+    count, most = next((pair for pair in _SHOWN if values(*pair) <= _MOST_VALUES), _SHOWN[-1])
+    return min(count, available), most
 
 
 def _shown(step: Step, traced: Traced, before: Sequence[list[int]], most: int) -> list[int]:

@@ -16,6 +16,7 @@ from pipeline.report import score_charts
 from pipeline.report.thumbnails import data_uri
 
 _MOST_CLASSES = 20  # of which the whole confusion matrix is a table
+_MOST_LISTED = 40  # classes; of more the worst are
 _MOST_CONFUSED = 8  # pairs
 _MOST_MISTAKES = 12
 _LOOKED_AT = 8  # images of which it is shown where the model looked
@@ -33,8 +34,10 @@ def judged(measured: Measurement, names: Mapping[str, str], looked: Sequence[Loo
     """Values and charts; names: digest → file."""
     found = calibration.bins(measured.probabilities, measured.test.labels)
     two = len(measured.classes) == 2
+    classes = _classes(measured, confidence)
     return {
-        "classes": _classes(measured, confidence),
+        "classes": classes,
+        "listed": classes if len(classes) <= _MOST_LISTED else sorted(classes, key=lambda one: one["share"])[:_MOST_LISTED],
         "confusion": _confusion(measured) if len(measured.classes) <= _MOST_CLASSES else None,
         "confused": _confused(measured),
         "reliability": score_charts.reliability(found, confidence),

@@ -97,9 +97,9 @@ TEMPLATE = """<!doctype html>
 
 <section id="test"><h2>Class by class</h2>
 <div class="scroll"><table><tr><th>class</th><th class="n">images</th><th class="n">precision</th><th class="n">recall</th><th class="n">{{ answer.confidence }} interval</th><th class="n">F1</th><th></th></tr>
-{% for one in test.classes %}<tr><td>{{ one.name }}</td><td class="n">{{ one.n }}</td><td class="n">{{ one.precision }}</td><td class="n">{{ one.recall }}</td><td class="n soft">{{ one.range }}</td><td class="n">{{ one.f1 }}</td><td><span class="bar"><i style="width: {{ one.share }}%"></i></span></td></tr>
+{% for one in test.listed %}<tr><td>{{ one.name }}</td><td class="n">{{ one.n }}</td><td class="n">{{ one.precision }}</td><td class="n">{{ one.recall }}</td><td class="n soft">{{ one.range }}</td><td class="n">{{ one.f1 }}</td><td><span class="bar"><i style="width: {{ one.share }}%"></i></span></td></tr>
 {% endfor %}</table></div>
-<p class="soft small">The interval is Wilson's, of the recall.</p>
+<p class="soft small">The interval is Wilson's, of the recall.{% if test.listed | length < test.classes | length %} The {{ test.listed | length }} worst of {{ test.classes | length }} classes; all of them are in <code>results/evaluation/per_class.csv</code>.{% endif %}</p>
 {% if test.confusion %}<h3>Confusion matrix</h3><div class="scroll"><table class="confusion"><tr><th></th><th colspan="{{ test.confusion | length }}" class="soft" style="text-align: center">predicted</th></tr><tr><th style="text-align: right" class="soft">actual</th>{% for one in test.classes %}<th class="{{ "up" if one.name | length > 3 }}" style="{{ "text-align: center" if one.name | length <= 3 }}">{{ one.name }}</th>{% endfor %}</tr>
 {% for row in test.confusion %}<tr><th style="text-align: right">{{ test.classes[loop.index0].name }}</th>{% for cell in row %}<td{% if cell.count %} class="{{ "hit" if cell.right else "miss" }}{{ " deep" if cell.share > 0.55 }}" style="--share: {{ cell.share }}" title="{{ test.classes[loop.index0].name }}: {{ "%.1f" | format(100 * cell.share) }} % of this row"{% endif %}>{{ cell.count or "·" }}</td>{% endfor %}</tr>{% endfor %}</table></div>
 {% else %}<p>The whole matrix is in <code>results/evaluation/confusion_matrix.csv</code> and <code>.png</code>.</p>{% endif %}

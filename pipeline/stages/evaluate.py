@@ -114,7 +114,7 @@ def _write_pages(
     page = model_page(model, search, measured, metrics, looked, names, certificate)
     artifacts.write_text(folder / "report.html", page)
     told = lesson(network, layers, recipe.shape, standardize(torch.from_numpy(images)))
-    walked = [judged.walked(measured, row, names) for row in rows]
+    walked = [judged.walked(measured, rows[place], names) for place in told["walked"]]
     artifacts.write_text(folder / "explainer.html", explainer_page(found, told, walked, facts, metrics["model_digest"]))
 
 

@@ -126,6 +126,12 @@ def test_of_many_channels_those_that_differ_most_are_kept_and_named() -> None:
     assert set(first["shown"]) == set(spread.argsort(descending=True)[:32].tolist())
 
 
+def test_of_large_images_fewer_are_walked_the_first_and_the_last_among_them() -> None:
+    small, large = (lesson(network(layers), layers, SHAPE, images(9)) for layers in (NETWORKS["plain"], (Conv(64, 3),) * 200))
+    assert small["walked"] == [0, 1, 2, 3, 5, 6, 7, 8] and large["walked"] == [0, 3, 5, 8]
+    assert [len(told["steps"][0]["shown"]) for told in (small, large)] == [6, 8]
+
+
 def _with_gradient(model: nn.Module, layers: tuple[Layer, ...], pixels: torch.Tensor, index: int) -> torch.Tensor:
     from pipeline.explain import trace as module
 
