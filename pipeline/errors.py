@@ -6,7 +6,8 @@ ConvoyError
 │   ├── MissingKey E204         ├── BadRange E205             ├── UnknownHyperparameter E206
 │   ├── DoesNotFit E207         ├── UnreachableCondition E208 ├── ImageTooSmall E209
 │   ├── BatchTooLarge E210      ├── UnknownName E211          ├── MissingFile E212
-│   ├── StepNotExportable E213  ├── MixedCopies E216          └── OverLimit E217
+│   ├── StepNotExportable E213  ├── MixedCopies E216          ├── OverLimit E217
+│   └── NotExportable E218
 ├── DataError (exit 3)
 │   ├── UnreadableImages E301   ├── NoImages E302             ├── OneClass E303
 │   ├── EmptyClass E304         ├── ClassTooSmall E305        ├── SourceMissing E306
@@ -21,7 +22,7 @@ ConvoyError
 ├── StudyBusy E601 (exit 6)
 ├── IntegrityError (exit 7)
 │   ├── DigestMismatch E701     ├── StageOutOfDate E702       ├── CertificateBroken E703
-│   ├── NotRebuildable E705     └── RebuildDiffers E706
+│   ├── ExportDiffers E704      ├── NotRebuildable E705       └── RebuildDiffers E706
 ├── DiskFull E801 (exit 8)
 ├── SecurityRefusal E901 (exit 9)
 ├── ResourcesMissing E001 (exit 10)
@@ -167,6 +168,12 @@ class OverLimit(ConfigError):
     """A network larger than `search.limits` allows."""
 
     code = "E217"
+
+
+class NotExportable(ConfigError):
+    """A trained network that torch.export or ONNX cannot carry, so that it could not be handed out."""
+
+    code = "E218"
 
 
 class DataError(ConvoyError):
@@ -347,6 +354,12 @@ class CertificateBroken(IntegrityError):
     """The split is not the one its certificate vouches for, or shares something between its sides."""
 
     code = "E703"
+
+
+class ExportDiffers(IntegrityError):
+    """A form in which a model is handed out does not answer as the network that was trained."""
+
+    code = "E704"
 
 
 class NotRebuildable(IntegrityError):

@@ -14,7 +14,7 @@ PROCESSED = Path("data/processed")  # recipe.json, train/, val/, test/
 SAMPLES = Path("reports/samples.png")  # train images as decoded, as prepared and as copies change them
 TEST_SEAL = PROCESSED / "test/seal.json"  # count and digest of the test split, apart from what search and refit read
 SEARCH = Path("results/search")  # leaderboard.csv, best.yaml, front.yaml, history.csv, …
-MODEL = Path("model")  # program.pt2, weights.pt, model.json, curves.csv, learning_curves.png, manifest.json
+MODEL = Path("model")  # program.pt2, model.onnx, weights.safetensors, model.json, …, manifest.json with the sha256 of each
 EVALUATION = Path("results/evaluation")  # metrics.json, predictions.csv, report.html, explainer.html, …
 REGISTRATION = Path("results/registration.json")
 

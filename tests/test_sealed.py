@@ -45,7 +45,7 @@ def test_search_and_refit_give_identical_bytes_with_the_test_split_permuted_and_
     leaderboard = pd.read_csv(whole / "results/search/leaderboard.csv")
     assert len(leaderboard) == 3 and leaderboard["reselection_value"].count() == 2
     assert _outputs(blind) == _outputs(whole)
-    assert {"results/search/best.yaml", "model/weights.pt", "model/program.pt2"} <= _outputs(whole).keys()
+    assert {"results/search/best.yaml", "model/weights.safetensors", "model/program.pt2"} <= _outputs(whole).keys()
 
 
 def test_the_registered_program_on_the_original_images_predicts_what_evaluate_stored(

@@ -49,7 +49,7 @@ def run(params: EvaluateParams) -> None:
     test, seal = sealed.open_test(sides)
     facts = artifacts.read_json(layout.MODEL / "model.json")
     hyperparameters = parse(facts["family"], facts["hyperparameters"])
-    weights = artifacts.read_bytes(layout.MODEL / "weights.pt")
+    weights = artifacts.read_bytes(layout.MODEL / "weights.safetensors")
     measured = measure(program.of_packed(hyperparameters, recipe, weights), recipe.classes, test, params.batch_size)
     belongs_to = {
         "model_digest": artifacts.file_digest(layout.MODEL / artifacts.MANIFEST),

@@ -17,7 +17,7 @@ from pipeline.data.preparation.packed import Packed
 from pipeline.data.preparation.recipe import Recipe
 from pipeline.errors import RefitDiverged, ResourcesMissing, WrongValue
 from pipeline.report import figures
-from pipeline.training import program
+from pipeline.training import handout
 from pipeline.training.fit import Diverged, Training
 from pipeline.training.hyperparameters import parse
 from pipeline.training.metrics import EpochMetrics
@@ -80,20 +80,13 @@ def _shown(metrics: EpochMetrics, training: Training) -> dict[str, float]:
 
 
 def _write(folder: Path, training: Training, recipe: Recipe, best: dict[str, Any], curve: list[dict[str, float]]) -> None:
-    network = training.kept.cpu().eval()
-    artifacts.write_bytes(folder / "program.pt2", program.export(network, recipe))
-    artifacts.write_bytes(folder / "weights.pt", _weights(network))
+    for name, content in handout.handout(training.kept.cpu().eval(), recipe).items():
+        artifacts.write_bytes(folder / name, content)
     artifacts.write_json(folder / "model.json", _facts(training, recipe, best))
     artifacts.write_text(folder / "curves.csv", _csv(curve))
     lines = {name: [metrics[name] for metrics in curve] for name in curve[0]}
     artifacts.write_bytes(folder / "learning_curves.png", figures.learning_curves(lines))
     artifacts.write_manifest(folder)
-
-
-def _weights(network: torch.nn.Module) -> bytes:
-    stream = io.BytesIO()
-    torch.save(network.state_dict(), stream)
-    return stream.getvalue()
 
 
 def _facts(training: Training, recipe: Recipe, best: dict[str, Any]) -> dict[str, Any]:

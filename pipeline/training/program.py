@@ -6,6 +6,7 @@ import copy
 import io
 from collections.abc import Callable
 
+import safetensors.torch
 import torch
 from torch import nn
 from torch.export import ExportedProgram
@@ -35,7 +36,7 @@ def export(network: nn.Module, recipe: Recipe) -> bytes:
 
 
 def of_packed(hyperparameters: Hyperparameters, recipe: Recipe, weights: bytes) -> Program:
-    """The same network for images that are prepared already, as data/processed holds them; `weights` as torch.save wrote them.
+    """The same network for images that are prepared already, as data/processed holds them; `weights` as safetensors.
 
     The exported program would prepare them a second time, which is not the same for every recipe (denoising twice).
     """
@@ -44,9 +45,9 @@ def of_packed(hyperparameters: Hyperparameters, recipe: Recipe, weights: bytes) 
 
 
 def network_of(hyperparameters: Hyperparameters, recipe: Recipe, weights: bytes) -> nn.Module:
-    """The trained network alone, in evaluation mode: standardized N×C×S×S → logits; `weights` as torch.save wrote them."""
+    """The trained network alone, in evaluation mode: standardized N×C×S×S → logits; `weights` as safetensors."""
     network = build(hyperparameters.layers(len(recipe.classes)), recipe.shape)
-    network.load_state_dict(torch.load(io.BytesIO(weights), map_location="cpu", weights_only=True))
+    network.load_state_dict(safetensors.torch.load(weights))
     return network.eval()
 
 

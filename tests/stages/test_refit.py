@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-import torch
+from safetensors.torch import load_file
 
 from pipeline import artifacts
 from pipeline.errors import DigestMismatch, MissingFile, RefitDiverged, WrongValue
@@ -18,11 +18,12 @@ from tests.projects import WINNER
 def test_the_model_folder_is_complete_and_sealed(project: Path) -> None:
     manifest = artifacts.verify_manifest(Path("model"))
 
-    assert set(manifest) == {"program.pt2", "weights.pt", "model.json", "curves.csv", "learning_curves.png"}
+    forms = {"program.pt2", "model.onnx", "weights.safetensors", "samples.safetensors", "labels.json", "preprocessing.json"}
+    assert set(manifest) == forms | {"model.json", "curves.csv", "learning_curves.png"}
     facts = artifacts.read_json(Path("model/model.json"))
     assert (facts["family"], facts["study_id"], facts["trial_key"]) == ("cnn", WINNER["study_id"], WINNER["trial_key"])
     assert facts["hyperparameters"]["train.learning_rate"] == 0.02 and "augment.flip" in facts["hyperparameters"]
-    weights = torch.load("model/weights.pt", weights_only=True)
+    weights = load_file("model/weights.safetensors")
     assert facts["parameters"] == sum(tensor.numel() for tensor in weights.values())
     assert "test" not in facts["recipe"]["digests"]
 
