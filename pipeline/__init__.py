@@ -12,7 +12,7 @@ _HOMES = {  # the functions carry a second word here, since outside their module
     "EpochMetrics": "pipeline.training.metrics.EpochMetrics",
     "Hyperparameters": "pipeline.training.hyperparameters.Hyperparameters",
     "Packed": "pipeline.data.preparation.packed.Packed",
-    "Prediction": "pipeline.predict.Prediction",
+    "Prediction": "pipeline.prediction.predict.Prediction",
     "Recipe": "pipeline.data.preparation.recipe.Recipe",
     "StudySnapshot": "pipeline.study.records.StudySnapshot",
     "Training": "pipeline.training.fit.Training",
@@ -21,7 +21,7 @@ _HOMES = {  # the functions carry a second word here, since outside their module
     "load_params": "pipeline.params.load",
     "load_space": "pipeline.search.space.load",
     "parse_hyperparameters": "pipeline.training.hyperparameters.parse",
-    "predict_images": "pipeline.predict.predict",
+    "predict_images": "pipeline.prediction.predict.predict",
     "pull_model": "pipeline.tracking.pull.pull",
     "read_study": "pipeline.study.store.read",
 }

@@ -10,7 +10,7 @@ import os
 import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from pipeline.errors import DigestMismatch, DiskFull, MissingFile
 
@@ -22,13 +22,20 @@ def write_bytes(path: Path, content: bytes) -> None:
 
     Raises DiskFull when there is no space or quota left.
     """
+    with writing(path) as file:
+        file.write(content)
+
+
+@contextlib.contextmanager
+def writing(path: Path) -> Iterator[BinaryIO]:
+    """A file to write to piece by piece, which takes the place of `path` when all went well, as write_bytes does it."""
     with _naming_the_disk(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:40]}.")
         try:
             with os.fdopen(handle, "wb") as file:
                 os.fchmod(file.fileno(), 0o644)
-                file.write(content)
+                yield file
                 file.flush()
                 os.fsync(file.fileno())
             Path(temporary).replace(path)

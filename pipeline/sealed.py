@@ -62,5 +62,5 @@ def measure_another(folder: Path, batch_size: int) -> Measurement:
         raise StageOutOfDate("the model", where=str(folder), why=why, remedy="prepare the test images as it wants them")
     test, _ = open_test(certified_sides())
     hyperparameters = parse(facts["family"], facts["hyperparameters"])
-    run = program.of_packed(hyperparameters, theirs, artifacts.read_bytes(folder / "weights.pt"))
+    run = program.of_packed(hyperparameters, theirs, artifacts.read_bytes(folder / "weights.safetensors"))
     return measure(run, theirs.classes, test, batch_size)

@@ -20,6 +20,7 @@ NOT_BY_STATEMENT = {
     "pipeline.data.sources": [name for name in MODULES if name.startswith("pipeline.data.sources.")],  # open_source(name)
     "pipeline.models": [name for name in MODULES if name.startswith("pipeline.models.")],  # family(name)
     "pipeline.tracking.registry": ["pipeline.tracking.served_model"],  # copied into the registered model
+    "pipeline.prediction.reproduce": [],  # importlib: the engines that are installed, torch and onnxruntime
     "pipeline.data.catalog.seen": [],  # __file__: the code whose change makes what was seen out of date
     "pipeline.search.run": [],  # __file__: the package's own folder, for the digest of what `identity` lists
     "pipeline.search.ray_environment": [],  # __file__: where Ray's workers find the package

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import csv
 import json
 import os
 import shlex
@@ -130,6 +131,13 @@ def test_the_end_of_a_run_is_pulled_and_predicts_where_the_project_is_unknown(
     assert main(["predict", "dark.png", "broken.png"]) == 3
     last = capsys.readouterr()
     assert "dark.png: " in last.out and "refused" in last.out and "E307" in last.err
+    meant = ["--model", "models:/convoy-bands/1", "--tracking-uri", mlflow_uri, "--engine", "onnx"]
+    assert main(["predict", "*.png", *meant, "--output", "labels.csv"]) == 3
+    assert "2 images, 1 of them refused: labels.csv" in capsys.readouterr().out
+    with Path("labels.csv").open(newline="") as table:
+        assert [row["label"] for row in csv.DictReader(table)] == ["", answer["label"]]
+    assert main(["pull", "convoy-bands@champion"]) == 2
+    assert "convoy pull convoy-bands@champion DIR" in capsys.readouterr().err
 
 
 def test_status_tells_of_a_search_by_its_study_until_a_model_is_registered(

@@ -19,13 +19,13 @@ from tests.imports import MODULES, PACKAGE, Import, closure, imports
 LAYERS = [
     ["pipeline.__main__"],
     ["pipeline.commands"],
-    ["pipeline.check", "pipeline.planning", "pipeline.preview", "pipeline.rebuild", "pipeline.stages"],
+    ["pipeline.check", "pipeline.planning", "pipeline.preview", "pipeline.rebuild", "pipeline.serving", "pipeline.stages"],
     ["pipeline.params"],
     ["pipeline.search"],
     ["pipeline.tracking"],
     ["pipeline.study"],
     ["pipeline.sealed"],
-    ["pipeline.report", "pipeline.paired", "pipeline.predict"],
+    ["pipeline.report", "pipeline.paired", "pipeline.prediction"],
     ["pipeline.explain", "pipeline.measurement"],
     ["pipeline.bootstrap", "pipeline.calibration"],
     ["pipeline.outcomes"],
@@ -56,6 +56,10 @@ DOORS = {
         "pipeline.tracking.origin",
         "pipeline.rebuild",
     ],
+    "onnxruntime": ["pipeline.training.engines", "pipeline.prediction.model"],
+    "fastapi": ["pipeline.serving"],
+    "uvicorn": ["pipeline.commands.serve"],
+    "prometheus_client": ["pipeline.serving.counts"],
     "pickle": [],
 }
 WRITING = {"write_text", "write_bytes"}
@@ -71,6 +75,7 @@ TORCH_FREE = [
     "pipeline.report.figures",
     "pipeline.models.cnn",
     "pipeline.params",
+    "pipeline.prediction.predict",
     "pipeline.search.conductor",
     "pipeline.search.leaderboard",
     "pipeline.search.run",
@@ -81,6 +86,7 @@ TORCH_FREE = [
     "pipeline.stages.split",
     "pipeline.study.store",
     "pipeline.tracking.follow",
+    "pipeline.serving.app",
     "pipeline.tracking.pull",
     "pipeline.training.hyperparameters",
 ]

@@ -27,6 +27,11 @@ class Command:
     details: str = ""
 
 
+def path_or_name(text: str) -> str:
+    """As the `type` of an argument: what may be a path, which the shell then completes, or something else."""
+    return text
+
+
 def positive(text: str) -> int:
     """A whole number of 1 or more, as the `type` of an argument."""
     number = int(text)

@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Iterator
 from pathlib import Path
 
-from pipeline.commands.command import Command
+from pipeline.commands.command import Command, path_or_name
 
 
 def _act(options: argparse.Namespace) -> None:
@@ -16,7 +16,7 @@ def _act(options: argparse.Namespace) -> None:
 
     whole = parser()
     for action in _actions(whole):
-        if action.type is Path:
+        if action.type in (Path, path_or_name):
             action.complete = shtab.FILE  # type: ignore[attr-defined]  # where shtab looks for it
     print(shtab.complete(whole, shell=options.shell))
 

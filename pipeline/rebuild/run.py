@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import io
 import tempfile
 from importlib.metadata import distributions
 from pathlib import Path
 
-import torch
+from safetensors.numpy import load
 
 from pipeline import artifacts, layout, params
 from pipeline.errors import NotRebuildable, RebuildDiffers
@@ -16,7 +15,7 @@ from pipeline.rebuild.worktree import checkout, lend, put, run_stage, worktree
 from pipeline.tracking.recorded import Recorded, fetch_recorded
 
 _DATA = ("data/catalog", "data/splits")
-_WEIGHTS = "weights.pt"
+_WEIGHTS = "weights.safetensors"
 
 
 def rebuild(root: Path, uri: str, name: str, version: str, tolerance: float) -> Likeness:
@@ -74,8 +73,7 @@ def _make_data(root: Path, project: Path, recorded: Recorded) -> None:
 
 
 def _weights(model: Path) -> Weights:
-    tensors = torch.load(io.BytesIO(artifacts.read_bytes(model / _WEIGHTS)), map_location="cpu", weights_only=True)
-    return {name: tensor.numpy() for name, tensor in tensors.items()}
+    return dict(load(artifacts.read_bytes(model / _WEIGHTS)))
 
 
 def _same_files(recorded: Path, rebuilt: Path) -> str:

@@ -15,7 +15,17 @@ from pipeline.models import NOT_FAMILIES
 TRAINING_CODE = ("models", "training", "data/augmentation", "data/batches.py", "data/preparation/standardize.py", "data/seeds.py")
 
 # What happens before a search and after it.
-NOT_TRAINING = ("data/augmentation/copies.py", "data/augmentation/settings.py", "training/program.py", "training/settings.py")
+NOT_TRAINING = (
+    "data/augmentation/copies.py",
+    "data/augmentation/settings.py",
+    "training/engines.py",
+    "training/exact_resize.py",
+    "training/handout.py",
+    "training/onnx_program.py",
+    "training/plain_arithmetic.py",
+    "training/program.py",
+    "training/settings.py",
+)
 
 
 def digest(value: Any) -> str:

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 from pipeline import trained_on
 from pipeline.errors import StageOutOfDate
 from pipeline.paired import images_digest
+from pipeline.tracking.download import download
 from pipeline.tracking.looks import note_look
-from pipeline.tracking.pull import download
 from pipeline.tracking.tested import TRAINED_ON, TRAINED_ON_TAG, fetched, keep_later
 
 if TYPE_CHECKING:

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import tempfile
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline import artifacts
-from pipeline.errors import DigestMismatch, ModelNotFound, WrongValue
-from pipeline.tracking.connection import acting_on, connect, reaching, redacted
+from pipeline.errors import ModelNotFound, WrongValue
+from pipeline.prediction.reproduce import reproduce
+from pipeline.tracking.connection import connect, reaching, redacted
+from pipeline.tracking.download import download
+from pipeline.tracking.reference import Reference
 from pipeline.tracking.refit_run import MODEL_TAG
 
 if TYPE_CHECKING:
@@ -17,12 +22,12 @@ if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion
 
 ORIGIN = "pulled.json"  # marks a folder as a former pull and says where it came from
-_INSIDE = "artifacts/model"  # of the logged model: the folder that refit wrote
+CARD = "README.md"  # the description of the version, as the registry has it now
 
 
 @dataclass(frozen=True)
 class Pulled:
-    """Which version lies in `folder` now."""
+    """Which version lies in `folder` now; alias: by which it was asked for, empty when by its number."""
 
     folder: str
     name: str
@@ -33,25 +38,48 @@ class Pulled:
     tracking_uri: str
 
 
-def pull(uri: str, name: str | None, alias: str, folder: Path) -> Pulled:
-    """Download the version behind `alias` of `name`, or of the only registered model.
+@dataclass(frozen=True)
+class Fetched:
+    """A model folder whose files are those that were registered."""
+
+    folder: Path
+    version: ModelVersion
+
+
+def pull(uri: str, reference: Reference, folder: Path) -> Pulled:
+    """Download what `reference` means, try whether it answers here as it was trained to, and put it in place.
 
     A folder that is not empty is replaced only if it is a former pull, and only after everything was checked. Raises
-    WrongValue, ModelNotFound, TrackingUnreachable, DigestMismatch.
+    WrongValue, ModelNotFound, TrackingUnreachable, DigestMismatch, ExportDiffers, SecurityRefusal.
     """
     _refuse_foreign(folder)
-    with reaching(uri):
-        client = connect(uri)
-        version = _version(client, name or _only_name(client), alias)
     folder = folder.absolute()
     folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name[:40]}.") as temporary:
+    with fetched(uri, reference, beside=folder) as found:
+        reproduce(found.folder)
+        pulled = _origin(folder, found.version, reference, uri)
+        artifacts.write_json(found.folder / ORIGIN, asdict(pulled))
+        if found.version.description:
+            artifacts.write_text(found.folder / CARD, found.version.description)
+        _put_in_place(found.folder, folder)
+    return pulled
+
+
+@contextlib.contextmanager
+def fetched(uri: str, reference: Reference, beside: Path | None = None) -> Iterator[Fetched]:
+    """The model in a folder that is gone afterwards, its files checked; `beside`: where it is to be moved to, on the same disk.
+
+    Raises ModelNotFound, TrackingUnreachable, DigestMismatch.
+    """
+    place = (beside.parent, f".{beside.name[:40]}.") if beside else (None, None)
+    with reaching(uri):
+        client = connect(uri)
+        name = reference.name or _only_name(client)
+        version = _version(client, replace(reference, name=name))
+    with tempfile.TemporaryDirectory(dir=place[0], prefix=place[1]) as temporary:
         with reaching(uri):
             model = download(uri, version, Path(temporary))
-        pulled = _origin(folder, version, alias, uri)
-        artifacts.write_json(model / ORIGIN, asdict(pulled))
-        _put_in_place(model, folder)
-    return pulled
+        yield Fetched(model, version)
 
 
 def _refuse_foreign(folder: Path) -> None:
@@ -66,42 +94,38 @@ def _only_name(client: MlflowClient) -> str:
     if len(names) == 1:
         return str(names[0])
     why = f"registered are {', '.join(names)}" if names else "nothing is registered yet"
-    remedy = "choose one with --name" if names else "run `dvc repro`, which registers the winner"
+    remedy = "name one: convoy pull NAME DIR" if names else "run `dvc repro`, which registers the winner"
     raise ModelNotFound("which model is meant", why=why, remedy=remedy)
 
 
-def _version(client: MlflowClient, name: str, alias: str) -> ModelVersion:
+def _version(client: MlflowClient, wanted: Reference) -> ModelVersion:
     from mlflow.exceptions import MlflowException
 
+    name = str(wanted.name)
     try:
-        return client.get_model_version_by_alias(name, alias)
+        if wanted.version is None:
+            return client.get_model_version_by_alias(name, wanted.alias)
+        return client.get_model_version(name, wanted.version)
     except MlflowException as error:
         if error.error_code not in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE", "NOT_FOUND"):
             raise
-    known = {model.name: sorted(model.aliases) for model in client.search_registered_models()}
+    known = {model.name: model for model in client.search_registered_models()}
     if name not in known:
         why, remedy = "no model of this name is registered", f"registered are {', '.join(sorted(known)) or 'none'}"
+    elif wanted.version is None:
+        why, remedy = f"no version has the alias {wanted.alias}", f"its aliases are {_listed(sorted(known[name].aliases))}"
     else:
-        why, remedy = f"no version has the alias {alias}", f"its aliases are {', '.join(known[name]) or 'none'}"
+        numbers = [str(version.version) for version in client.search_model_versions(f"name = '{name}'")]
+        why, remedy = f"there is no version {wanted.version}", f"its versions are {_listed(sorted(numbers, key=int))}"
     raise ModelNotFound(name, why=why, remedy=remedy)
 
 
-def download(uri: str, version: ModelVersion, target: Path) -> Path:
-    """The folder that refit wrote, inside `target`; raises DigestMismatch when it is not what was registered."""
-    import mlflow
-
-    place = f"models:/{version.name}/{version.version}/{_INSIDE}"
-    with acting_on(uri):
-        model = Path(mlflow.artifacts.download_artifacts(place, dst_path=str(target)))
-    artifacts.verify_manifest(model)
-    found, expected = artifacts.file_digest(model / artifacts.MANIFEST), version.tags.get(MODEL_TAG)
-    if found != expected:
-        why = f"expected sha256 {expected}, found {found}"
-        raise DigestMismatch(f"{version.name} version {version.version}", why=why, remedy="register the model again")
-    return model
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(names) or "none"
 
 
-def _origin(folder: Path, version: ModelVersion, alias: str, uri: str) -> Pulled:
+def _origin(folder: Path, version: ModelVersion, reference: Reference, uri: str) -> Pulled:
+    alias = "" if reference.version else reference.alias
     run_id, digest = str(version.run_id), version.tags[MODEL_TAG]
     return Pulled(str(folder), version.name, str(version.version), alias, digest, run_id, redacted(uri))
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from pipeline.errors import NotRebuildable
 from pipeline.tracking.connection import connect, reaching
+from pipeline.tracking.download import download
 from pipeline.tracking.origin import COMMIT_TAG, ENVIRONMENT, SOURCE_TAG, fetch_origin
 from pipeline.tracking.promotion import find_version
-from pipeline.tracking.pull import download
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 import warnings
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -20,6 +21,7 @@ from pipeline.tracking.finished import FinishedModel
 from pipeline.tracking.gate import Alias, Verdict
 from pipeline.tracking.looks import count_looks, note_look
 from pipeline.tracking.origin import COMMIT_TAG, SOURCE_TAG, Origin, log_origin
+from pipeline.tracking.reference import Reference
 from pipeline.tracking.refit_run import INHERITED, MODEL_TAG, log_refit
 from pipeline.tracking.settings import RegisterParams
 from pipeline.tracking.tested import IMAGES_TAG
@@ -188,7 +190,7 @@ def _example(model: FinishedModel) -> Any:
 
 
 def _pull_command(client: MlflowClient, name: str, alias: Alias) -> str:
-    """With --name and --alias only where they are needed; the folder is called like the alias."""
-    names = [f"--name '{name}'"] if len(client.search_registered_models(max_results=2)) > 1 else []
-    aliases = [] if alias == "champion" else [f"--alias {alias}"]
-    return " ".join(["convoy pull", *names, *aliases, alias])
+    """With the model only where it would not be the one meant; the folder is called like the alias."""
+    several = len(client.search_registered_models(max_results=2)) > 1
+    meant = Reference(name if several else None, alias)
+    return " ".join(["convoy pull", *([shlex.quote(str(meant))] if several or alias != "champion" else []), alias])

@@ -57,6 +57,16 @@ def load(content: bytes) -> Program:
     return module
 
 
+def on_device(content: bytes, device: str) -> Program:
+    """The same program on a GPU, which has no resize of uint8 and computes that of the CPU in other words: the same pixels."""
+    from torch.export.passes import move_to_device_pass
+
+    from pipeline.training.plain_arithmetic import in_plain_arithmetic
+
+    module: Program = move_to_device_pass(in_plain_arithmetic(content), device).module()
+    return module
+
+
 class _Pixels(nn.Module):
     def __init__(self, network: nn.Module, recipe: Recipe) -> None:
         super().__init__()

@@ -18,6 +18,7 @@ from pipeline.tracking.finished import read_finished
 from pipeline.tracking.follow import follow
 from pipeline.tracking.project import project as project_study
 from pipeline.tracking.pull import pull
+from pipeline.tracking.reference import Reference
 from pipeline.tracking.registry import register
 from tests.tracking.studies import Runs, study, trial
 
@@ -32,7 +33,7 @@ def test_a_server_shows_the_study_and_hands_the_model_out(project: Path, mlflow_
         assert project_study(snapshot, server.uri, "convoy").updated == 0
         model = read_finished(Path("model"), Path("results/evaluation"))
         assert register(model, "convoy-bands", server.uri, "convoy") == register(model, "convoy-bands", server.uri, "convoy")
-        assert pull(server.uri, None, "champion", tmp_path / "champion").version == "1"
+        assert pull(server.uri, Reference(), tmp_path / "champion").version == "1"
     finally:
         server.kill()
 

@@ -13,7 +13,7 @@ from safetensors.torch import load as tensors_of
 from pipeline.data.preparation.recipe import PreprocessParams, Recipe
 from pipeline.errors import ExportDiffers, NotExportable
 from pipeline.models.blocks import build
-from pipeline.training import handout, onnx_program, program
+from pipeline.training import engines, handout, onnx_program, program
 from pipeline.training.hyperparameters import parse
 from tests.training.samples import noise
 
@@ -38,12 +38,15 @@ def test_onnx_answers_as_torch_for_every_number_size_and_channel(channels: Liter
     _, recipe = noise(channels=channels, classes=classes)
     recipe = recipe.model_copy(update={"steps": PreprocessParams.model_validate({"steps": steps}).steps})
     exported = program.export(untrained(recipe, normalization="batch"), recipe)
-    torch_says, onnx_says = handout.torch_answers(exported), handout.onnx_answers(onnx_program.to_onnx(exported))
+    torch_says, onnx_says = engines.torch_answers(exported), engines.onnx_answers(onnx_program.to_onnx(exported))
+    moved = program.on_device(exported, "cpu")
     numbers = np.random.default_rng(0)
     for count, given in ((1, 3), (7, 1)):
         for size in SIZES:
             images = numbers.integers(0, 256, (count, given, *size), dtype=np.uint8)
-            np.testing.assert_allclose(onnx_says(images), torch_says(images), atol=1e-6, err_msg=str(images.shape))
+            expected, with_torch_elsewhere = torch_says(images), moved(torch.from_numpy(images)).detach().numpy()
+            for found in (onnx_says(images), with_torch_elsewhere):
+                np.testing.assert_allclose(found, expected, atol=1e-6, err_msg=str(images.shape))
 
 
 def test_all_that_leaves_is_there_the_same_each_time_and_names_nothing_of_this_machine() -> None:
@@ -56,19 +59,19 @@ def test_all_that_leaves_is_there_the_same_each_time_and_names_nothing_of_this_m
     assert json.loads(files["labels.json"]) == ["0", "1", "2"]
     assert json.loads(files["preprocessing.json"])["steps"] == [{"resize": {"fit": "stretch"}}]
     assert tensors_of(files["weights.safetensors"]).keys() == network.state_dict().keys()
-    samples = handout.read_samples(files["samples.safetensors"])
+    samples = engines.read_samples(files["samples.safetensors"])
     assert {images.shape[1] for images, _ in samples} == {1, 3} and len(samples) == 5
-    handout.require_equal("itself", handout.torch_answers(files["program.pt2"]), samples)
+    engines.require_equal("itself", engines.torch_answers(files["program.pt2"]), samples)
 
 
 def test_another_answer_is_an_error_and_so_is_none() -> None:
     _, recipe = noise()
-    samples = handout.read_samples(handout.handout(untrained(recipe), recipe)["samples.safetensors"])
+    samples = engines.read_samples(handout.handout(untrained(recipe), recipe)["samples.safetensors"])
     right = {images.shape: said for images, said in samples}
-    handout.require_equal("x", lambda images: right[images.shape] + np.float32(9e-5), samples)
+    engines.require_equal("x", lambda images: right[images.shape] + np.float32(9e-5), samples)
     for wrong in (lambda said: said + np.float32(2e-4), lambda said: said * np.nan, lambda said: said[:, :1]):
         with pytest.raises(ExportDiffers, match=r"x — of images 2×1×8×8"):
-            handout.require_equal("x", lambda images, wrong=wrong: wrong(right[images.shape]), samples)  # type: ignore[misc]
+            engines.require_equal("x", lambda images, wrong=wrong: wrong(right[images.shape]), samples)  # type: ignore[misc]
 
 
 class _Undecided(torch.nn.Module):
