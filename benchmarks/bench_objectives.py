@@ -87,7 +87,7 @@ def _row(found: list[list[TrialRecord]]) -> str:
     """Of the searches of one arm."""
     areas = [area(trials) for trials in found]
     error = statistics.stdev(areas) / math.sqrt(len(areas)) if len(areas) > 1 else math.nan
-    finished, stopped = (_mean_count(found, state) for state in ("completed", "pruned"))
+    finished, stopped = (_mean_count(found, *states) for states in (["completed"], ["pruned", "paused"]))
     front = statistics.fmean(len(_corners(trials)) for trials in found)
     return f"{statistics.fmean(areas):.3f} ± {error:.3f}   {finished:7.0f}  {stopped:7.0f}  {front:12.0f}"
 
@@ -109,7 +109,7 @@ def _search(arm: Arm, seed: int, epochs: int) -> list[TrialRecord]:
     conductor = Conductor(study, space, params, fits=lambda values: None, costs=_costs if arm.several else lambda values: {})
     ended: dict[str, TrialRecord] = {}
     while epochs > 0 and (trial := conductor.next()) is not None:
-        for epoch in range(1, _EPOCHS + 1):
+        for epoch in range(len(trial.epochs) + 1, _EPOCHS + 1):
             epochs -= 1
             accuracy = _accuracy(trial.hyperparameters, epoch) + float(noise.normal(0, 0.003))
             if conductor.heard(Message(trial.key, [EpochMetrics(epoch, 1.0, 1.0, *(4 * [accuracy]), 1.0)])):
@@ -148,8 +148,8 @@ def _accuracy(values: Mapping[str, Value], epoch: int) -> float:
     return max(0.1, height * (1 - math.exp(-epoch / (1.5 + 0.5 * size))))
 
 
-def _mean_count(found: list[list[TrialRecord]], state: str) -> float:
-    return statistics.fmean(sum(trial.state == state for trial in trials) for trials in found)
+def _mean_count(found: list[list[TrialRecord]], *states: str) -> float:
+    return statistics.fmean(sum(trial.state in states for trial in trials) for trials in found)
 
 
 if __name__ == "__main__":

@@ -135,7 +135,7 @@ TEMPLATE = """<!doctype html>
 <pre>{% if commit %}git checkout {{ commit }}
 {% endif %}pip install -c requirements.lock -e .
 dvc repro</pre>
-<p class="soft">{% if uncommitted %}The search ran with changes that were not committed: the commit alone does not give this model. {% endif %}dvc.lock of the same commit holds the digest of every input and output. On the same processor and the same versions the weights come out bit for bit, on others within rounding.</p>
+<p class="soft">{% if uncommitted %}The search ran with changes that were not committed: the commit alone does not give this model. {% endif %}dvc.lock of the same commit holds the digest of every input and output. On the same processor and the same versions the weights come out bit for bit, on others within rounding. Once it is registered, <code>convoy rebuild VERSION</code> does all of this and says how like it is.</p>
 <div class="scroll"><table>{% for name, value in digests.items() %}<tr><td>{{ name }}</td><td><code>{{ value }}</code></td></tr>{% endfor %}<tr><td>refit.seed</td><td class="num">{{ seed }}</td></tr></table></div>
 </section>
 </main></body></html>
