@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -19,6 +21,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Run the files that take a minute or more before the others."""
     rank = {name: index for index, name in enumerate(_LONGEST_FILES)}
     items.sort(key=lambda item: rank.get(item.path.name, len(rank)))
+
+
+@pytest.fixture(autouse=True)
+def same_threads() -> Iterator[None]:
+    """What stands in for a worker sets the threads of torch for its process; other tests compare bytes, which depend on them."""
+    yield
+    if torch := sys.modules.get("torch"):
+        torch.set_num_threads(len(os.sched_getaffinity(0)))
 
 
 @pytest.fixture(scope="session")

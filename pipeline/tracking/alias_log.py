@@ -88,12 +88,23 @@ class AliasLog:
             present = self.client.get_registered_model(self.name).aliases
             for alias, version in _aliases(entries).items():
                 if version and str(present.get(alias, "")) != version:
-                    self.client.set_registered_model_alias(self.name, alias, version)
+                    self._point(alias, version)
                 elif not version and alias in present:
                     self.client.delete_registered_model_alias(self.name, alias)
             self.client.set_registered_model_tag(self.name, PROJECTED_TAG, str(len(entries)))
             if len(self._read()) == len(entries):
                 return
+
+    def _point(self, alias: str, version: str) -> None:
+        """Of two that add an alias at once the store refuses one, who finds it there then and moves it."""
+        from mlflow.exceptions import MlflowException
+
+        try:
+            self.client.set_registered_model_alias(self.name, alias, version)
+        except MlflowException:
+            if alias not in self.client.get_registered_model(self.name).aliases:
+                raise
+            self.client.set_registered_model_alias(self.name, alias, version)
 
     def _read(self) -> list[Entry]:
         params = self.client.get_run(self.run_id).data.params

@@ -6,6 +6,7 @@ import multiprocessing
 
 import pytest
 from mlflow import MlflowClient
+from mlflow.exceptions import MlflowException
 
 from pipeline.tracking import alias_log
 from pipeline.tracking.alias_log import AliasLog, Entry, How, entry, holder, open_log, previous_champion, rolled_back
@@ -86,6 +87,34 @@ def test_a_log_that_somebody_deleted_comes_back_or_begins_with_what_is_there(
     client.delete_run(log.run_id) if erase == "delete" else client.delete_registered_model_tag("m", alias_log.LOG_TAG)
     entries = open_log(client, "m", "0").entries()
     assert [(one.version, one.how) for one in entries] == [("1", "gate" if erase == "delete" else "found")]
+
+
+def test_an_alias_that_another_added_meanwhile_is_moved(client: MlflowClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    log, refused = model_of_versions(client, "m", 2), []
+    add_alias = MlflowClient.set_registered_model_alias
+
+    def too_late(self: MlflowClient, name: str, alias: str, version: str) -> None:
+        """As a store says it that had none when it looked and has one when it writes."""
+        if not refused:
+            refused.append(version)
+            add_alias(self, name, alias, "1")
+            raise MlflowException("UNIQUE constraint failed")
+        add_alias(self, name, alias, version)
+
+    monkeypatch.setattr(MlflowClient, "set_registered_model_alias", too_late)
+    add(log, "champion", "2")
+    assert refused == ["2"] and aliases(client)["champion"] == "2"
+
+
+def test_a_store_that_refuses_an_alias_for_another_reason_is_heard(client: MlflowClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    log = model_of_versions(client, "m", 1)
+
+    def refuse(self: MlflowClient, name: str, alias: str, version: str) -> None:
+        raise MlflowException("read-only")
+
+    monkeypatch.setattr(MlflowClient, "set_registered_model_alias", refuse)
+    with pytest.raises(MlflowException, match="read-only"):
+        add(log, "champion", "1")
 
 
 def test_of_several_registered_at_once_the_best_is_champion_in_the_end(mlflow_uri: str, client: MlflowClient) -> None:
