@@ -18,8 +18,10 @@ from pipeline.models.layers import layer_table
 from pipeline.params import Params, load
 from pipeline.search import feasibility, resources
 from pipeline.search import space as spaces
+from pipeline.search.allotment import allot
 from pipeline.search.budget import Budget
-from pipeline.search.settings import Limits
+from pipeline.search.resources import Resources
+from pipeline.search.settings import Limits, SearchParams
 from pipeline.search.space import Space
 from pipeline.search.space_checks import listed
 from pipeline.tracking.connection import connect, reaching
@@ -85,7 +87,7 @@ def check_all(root: Path, question: Question) -> tuple[list[str], list[ConvoyErr
     if space is not None:
         findings.lines.append(f"space: {space.path}, {listed(space.families)}, {len(space.domains)} hyperparameters")
         _check_space(findings, space, recipe, question, params.search.limits)
-    share = findings.attempt(lambda: resources.plan(params.search, resources.available_cpus(), resources.available_gpus()))
+    share = findings.attempt(lambda: _share(params.search, space, recipe))
     if share is not None:
         findings.lines.append(f"resources: {share.slots} trials at once, {share.cpus:g} CPU and {share.gpus:g} GPU each")
     findings.lines.append(f"budget: {Budget.of(params.search)}")
@@ -95,6 +97,13 @@ def check_all(root: Path, question: Question) -> tuple[list[str], list[ConvoyErr
     if answer is not None:
         findings.lines.append(f"tracking: {uri} {answer}")
     return findings.lines, findings.problems
+
+
+def _share(params: SearchParams, space: Space | None, recipe: Recipe | None) -> Resources:
+    """What each trial gets, one a GPU as long as nobody knows what they train on."""
+    if space is not None and recipe is not None:
+        return allot(params, space, recipe).resources
+    return resources.plan(params, resources.available_cpus(), resources.available_gpus())
 
 
 def _check_source(params: Params, root: Path) -> Path | None:

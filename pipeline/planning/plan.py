@@ -14,8 +14,9 @@ from pipeline.data.preparation.recipe import Recipe
 from pipeline.errors import MissingFile
 from pipeline.planning.expectation import Expectation, Range, expect
 from pipeline.planning.probe import Candidate, Probe, candidates, measure
-from pipeline.search import resources, run
+from pipeline.search import run
 from pipeline.search import space as spaces
+from pipeline.search.allotment import allot
 from pipeline.search.budget import Budget, Used
 from pipeline.search.forecast import Pace, duration
 from pipeline.search.settings import SearchParams
@@ -45,7 +46,7 @@ def plan(params: SearchParams, state: Path) -> Plan:
     """What `convoy search` would take; nothing is written. Raises MissingFile before preprocess has run."""
     space = spaces.load(Path(params.space))
     recipe = _recipe()
-    share = resources.plan(params, resources.available_cpus(), resources.available_gpus())
+    share = allot(params, space, recipe).resources
     known = candidates(space, recipe, params.limits)
     used = _used(params, space, recipe, state)
     probe = measure(known, space, recipe, share)

@@ -14,6 +14,7 @@ from pipeline.search.budget import Budget, Limit, Used
 from pipeline.search.failures import Failures
 from pipeline.search.launching import INFEASIBLE_IN_A_ROW, Launching
 from pipeline.search.messages import Message
+from pipeline.search.packing import GPU_MEGABYTES
 from pipeline.search.regret import Regret
 from pipeline.search.roster import Roster
 from pipeline.search.settings import SearchParams
@@ -125,6 +126,8 @@ class Conductor:
             self._roster.noted(key, message.note)
         if message.latency_ms is not None and self._too_slow(key, message.latency_ms):
             return True
+        if message.gpu_megabytes is not None:
+            self._learned(key, {GPU_MEGABYTES: message.gpu_megabytes})
         known = len(self._roster[key].epochs)
         for metrics in (metrics for metrics in message.epochs if metrics.epoch > known):
             if (end := self._trained(key, metrics)) is not None:

@@ -12,7 +12,6 @@ from typing import Any
 
 from pipeline.search import ray_processes
 from pipeline.search.interruption import take_back_signals
-from pipeline.search.resources import Resources
 
 POLL_SECONDS = 0.1
 _SHARED_MEMORY_FLOOR = 256 * 2**20  # bytes; results and checkpoints never pass through the object store
@@ -29,18 +28,13 @@ class LocalRay:
     hangs keeps no one from leaving: Ctrl-C ends the wait for it, and its processes die with ours.
     """
 
-    resources: Resources
+    slots: int
     gpus: int
     data_bytes: int
     _thread: threading.Thread | None = None
     _started: Future[None] = field(default_factory=Future)
     _stopped: Future[None] = field(default_factory=Future)
     _to_stop: threading.Event = field(default_factory=threading.Event)
-
-    @property
-    def trial(self) -> dict[str, float]:
-        """What a trial asks Ray for."""
-        return {"cpu": 1.0, "gpu": self.resources.gpus}
 
     def start(self) -> None:
         """Begin to start; returns as soon as others may import: one interpreter imports Ray and something else no faster."""
@@ -96,7 +90,7 @@ def _start(local: LocalRay, unwanted: Callable[[], bool]) -> None:
     if unwanted():
         return
     ray.init(
-        num_cpus=local.resources.slots,
+        num_cpus=local.slots,
         num_gpus=local.gpus,
         include_dashboard=False,
         log_to_driver=False,

@@ -33,6 +33,7 @@ class Assignment:
     fold: int | None = None
     images_at_a_time: int | None = None  # at most, of a batch; None: whole batches; 0: not even the fewest that are tried
     measures_latency: bool = False
+    trials_a_gpu: int = 1  # so many share its GPU
 
     def record(self) -> dict[str, Any]:
         """As a configuration of Ray Tune."""
@@ -42,6 +43,10 @@ class Assignment:
         """The same trial with half as many images at a time; with 0 when these would be too few."""
         batch = parse(self.family, self.hyperparameters).train.batch_size
         return replace(self, images_at_a_time=fewer(self.images_at_a_time or batch) or 0)
+
+    def with_more_room(self, trials_a_gpu: int) -> Assignment:
+        """The same trial with so many on its GPU, if that is fewer."""
+        return replace(self, trials_a_gpu=min(self.trials_a_gpu, trials_a_gpu))
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,6 +81,10 @@ class Message:
     outcomes: bytes = b""  # of a rerun that is trained to its end: outcomes.Outcomes of the images it is scored on
     note: str = ""  # what is to be known of the training beside its metrics
     latency_ms: float | None = None  # where it was wanted, said once and before any epoch
+    crowded: int = (
+        0  # bytes, more than which it needs: it found too little memory beside others, and is to go on where there is more
+    )
+    gpu_megabytes: float | None = None  # the most that its tensors took so far, where it is counted
 
 
 def checkpoint_path(folder: Path, trial_key: str) -> Path:

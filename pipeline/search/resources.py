@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.errors import ResourcesMissing
+from pipeline.search.packing import Packing
 from pipeline.search.settings import SearchParams
 
 _GPU_FILES = ("nvidia*", "nvgpu*", "nvhost*", "nvmap", "dxg", "kfd")  # of NVIDIA's drivers, of WSL, of ROCm
@@ -20,6 +21,11 @@ class Resources:
     cpus: float
     gpus: float
     slots: int
+
+    @property
+    def trials_a_gpu(self) -> int:
+        """Trials that share a GPU; 1 where each has one or several, or none."""
+        return _a_gpu(self.gpus) if self.gpus else 1
 
     @property
     def threads(self) -> int:
@@ -41,23 +47,41 @@ def available_gpus() -> int:
     return torch.cuda.device_count()
 
 
-def plan(params: SearchParams, cpus: int, gpus: int) -> Resources:
-    """Resources of a trial on a machine with `cpus` cores and `gpus` GPUs.
+def gpu_bytes() -> int:
+    """Memory of the smallest of these GPUs; there must be one."""
+    import torch
 
-    `auto` uses every GPU present, one a trial, with the cores shared among them; without a GPU one core a trial.
+    return min(torch.cuda.get_device_properties(number).total_memory for number in range(torch.cuda.device_count()))
+
+
+def plan(params: SearchParams, cpus: int, gpus: int, trials_a_gpu: int = 1) -> Resources:
+    """Resources of a trial on a machine with `cpus` cores and `gpus` GPUs, of which `auto` lets so many trials share each.
+
+    `auto` uses every GPU present, with the cores shared among the trials; without a GPU one core a trial.
     Raises ResourcesMissing for what can never be met, instead of waiting for ever.
     """
-    gpus_per_trial = min(1.0, gpus) if params.gpus_per_trial == "auto" else params.gpus_per_trial
+    share = Packing(trials_a_gpu).share if gpus else 0.0
+    gpus_per_trial = share if params.gpus_per_trial == "auto" else params.gpus_per_trial
     cpus_per_trial = _fair_cpus(cpus, gpus, gpus_per_trial) if params.cpus_per_trial == "auto" else params.cpus_per_trial
     _refuse("gpus_per_trial", gpus_per_trial, gpus, "GPU")
     _refuse("cpus_per_trial", cpus_per_trial, cpus, "CPU")
-    fits = [have / need for have, need in ((cpus, cpus_per_trial), (gpus, gpus_per_trial)) if need > 0]
+    fits = [cpus / cpus_per_trial] if cpus_per_trial else []
+    fits += [_on_gpus(gpus, gpus_per_trial)] if gpus_per_trial else []
     return Resources(cpus_per_trial, gpus_per_trial, max(1, int(min(fits, default=1) + 1e-9)))
+
+
+def _a_gpu(share: float) -> int:
+    return max(1, int(1 / share + 1e-9))
+
+
+def _on_gpus(gpus: int, gpus_per_trial: float) -> int:
+    """Trials at once; a share of a GPU lies on one."""
+    return int(gpus / gpus_per_trial) if gpus_per_trial > 1 else gpus * _a_gpu(gpus_per_trial)
 
 
 def _fair_cpus(cpus: int, gpus: int, gpus_per_trial: float) -> float:
     """One core a trial, or as many trials' share as fit on the GPUs: whole cores where there are enough."""
-    trials = int(gpus / gpus_per_trial + 1e-9) if gpus_per_trial else 0
+    trials = _on_gpus(gpus, gpus_per_trial) if gpus_per_trial else 0
     return float(cpus // trials or cpus / trials) if trials else 1.0
 
 

@@ -13,7 +13,8 @@ from pipeline import layout
 from pipeline.data.preparation import packed
 from pipeline.data.preparation.recipe import Recipe
 from pipeline.errors import Interrupted, NoTrialFinished, WrongValue
-from pipeline.search import feasibility, identity, live, order, ray_environment, reselection, resources, warm_start
+from pipeline.search import feasibility, identity, live, order, ray_environment, reselection, warm_start
+from pipeline.search.allotment import Allotment, allot
 from pipeline.search.conductor import Conductor
 from pipeline.search.forecast import Work, costs
 from pipeline.search.interruption import EXIT_CODES, Asked, interruptible
@@ -25,6 +26,7 @@ from pipeline.search.outlook import Outlook
 from pipeline.search.phases import Phases
 from pipeline.search.progress import Progress, rerun_line, reselection_line
 from pipeline.search.reselection import Reselection
+from pipeline.search.room import Room
 from pipeline.search.settings import Limits, SearchParams
 from pipeline.search.space import Space
 from pipeline.search.standing import Ahead, Standing, stand
@@ -99,7 +101,10 @@ def search(params: SearchParams, space: Space, recipe: Recipe, setting: Setting)
     with study_lock(folder / "lock", watched):
         data = _data(recipe, setting.data)
         asked = Asked()
-        with interruptible(asked.stop, watched), _ray(params, data) as ray:
+        share = allot(params, space, recipe, lambda: _trials(url, row.study_id))
+        ray_environment.prepare(share.resources.threads)
+        ray = LocalRay(share.resources.slots, share.gpus, data.nbytes)
+        with interruptible(asked.stop, watched), ray:
             if not store.finished(url, row.study_id):
                 ray.start()
             study, before = store.create(url, row)
@@ -117,7 +122,7 @@ def search(params: SearchParams, space: Space, recipe: Recipe, setting: Setting)
             try:
                 if not phases.exhausted():
                     with live.view(_looking(store.reader(url, row.study_id), folder)):
-                        _train(phases, params, space, data, folder, ray)
+                        _train(phases, params, space, data, folder, ray, share)
             finally:
                 ray.stop()  # while MLflow gets the rest
                 phases.close()
@@ -199,19 +204,13 @@ def _phases(
     return Phases(conductor, lambda: _facts(setting, conductor), reselect if params.reselect.wanted else None)
 
 
-def _ray(params: SearchParams, data: TrialData) -> LocalRay:
-    """A Ray with what the trials get, not started yet; raises ResourcesMissing."""
-    cpus, gpus = resources.available_cpus(), resources.available_gpus()
-    share = resources.plan(params, cpus, gpus)
-    ray_environment.prepare(share.threads)
-    return LocalRay(share, gpus, data.nbytes)
-
-
-def _train(phases: Phases, params: SearchParams, space: Space, data: TrialData, folder: Path, ray: LocalRay) -> None:
-    share = ray.resources
+def _train(
+    phases: Phases, params: SearchParams, space: Space, data: TrialData, folder: Path, ray: LocalRay, share: Allotment
+) -> None:
+    room = Room(share.resources, share.gpus, share.gpu_bytes, print)
+    device: Literal["cpu", "cuda"] = "cuda" if share.resources.gpus else "cpu"
 
     def assign(trial: TrialRecord) -> Assignment:
-        device: Literal["cpu", "cuda"] = "cuda" if share.gpus else "cpu"
         rerun = phases.rerun(trial.key)
         return Assignment(
             trial.key,
@@ -219,17 +218,23 @@ def _train(phases: Phases, params: SearchParams, space: Space, data: TrialData, 
             trial.hyperparameters,
             trial.seed,
             str(folder),
-            share.threads,
+            share.resources.threads,
             device,
             rerun=rerun is not None,
             fold=rerun.fold if rerun else None,
             measures_latency=params.measures_latency and rerun is None and "latency_ms" not in trial.costs,
+            trials_a_gpu=room.trials_a_gpu,
         )
 
     from pipeline.search.tuner import train_all  # takes seconds, during which Ray starts
 
     if ray.ready(lambda: not phases.over):
-        train_all(phases, assign, data, ray.trial, share.slots, scratch=folder / "ray")
+        train_all(phases, assign, data, room, scratch=folder / "ray")
+
+
+def _trials(url: str, study_id: str) -> tuple[TrialRecord, ...]:
+    """Those of this study that there are before it goes on."""
+    return store.read(url, study_id).trials if store.known(url, study_id) else ()
 
 
 def _data(recipe: Recipe, folder: Path) -> TrialData:

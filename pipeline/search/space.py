@@ -97,8 +97,11 @@ class Space:
 
     def largest_batch(self) -> int:
         """The largest batch size that a trial may get, in images."""
-        sizes = [value for _, value in self.domains[_BATCH_SIZE].edges()] if _BATCH_SIZE in self.domains else []
-        return max(map(int, sizes or [self._default(_BATCH_SIZE)]))
+        return max(self._batch_sizes())
+
+    def smallest_batch(self) -> int:
+        """The smallest one."""
+        return min(self._batch_sizes())
 
     def check_data(self, train_count: int, image_size: int) -> list[ConvoyError]:
         """What speaks against searching this space on `train_count` square images of `image_size` pixels a side."""
@@ -112,6 +115,11 @@ class Space:
             where = self.places.get(_BATCH_SIZE, str(self.path))
             errors.append(BatchTooLarge(_BATCH_SIZE, where=where, why=why, remedy=f"choose ≤ {train_count}"))
         return errors
+
+    def _batch_sizes(self) -> list[int]:
+        """Among them the largest and the smallest."""
+        sizes = [value for _, value in self.domains[_BATCH_SIZE].edges()] if _BATCH_SIZE in self.domains else []
+        return [int(size) for size in sizes or [self._default(_BATCH_SIZE)]]
 
     def _default(self, name: str) -> Value:
         return hyperparameters.names(self.families[0])[name]

@@ -6,6 +6,7 @@ import json
 import os
 import traceback
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -14,6 +15,7 @@ from pipeline import artifacts
 from pipeline.data.preparation.packed import Packed
 from pipeline.errors import DigestMismatch, DiskFull, MissingFile
 from pipeline.outcomes import Outcomes
+from pipeline.search import gpu
 from pipeline.search.latency import latency_ms
 from pipeline.search.messages import Assignment, Message, TrialData, checkpoint_path
 from pipeline.training.evaluation import LARGEST_BATCH, evaluate
@@ -37,7 +39,10 @@ def run_trial(assignment: Assignment, data: TrialData) -> Iterator[Message]:
     except Diverged as divergence:
         yield Message(assignment.trial_key, end="diverged", reason=str(divergence))
     except OutOfMemory as refusal:
-        yield Message(assignment.trial_key, end="out_of_memory", reason=str(refusal))
+        if assignment.trials_a_gpu > 1:
+            yield Message(assignment.trial_key, crowded=max(1, refusal.needed_bytes))
+        else:
+            yield Message(assignment.trial_key, end="out_of_memory", reason=str(refusal))
     except DiskFull as full:
         yield Message(assignment.trial_key, end="disk full", reason=f"{full.what}: {full.why}")
     except Exception:  # an error of code is a result of this trial; only a dead worker is Ray's business
@@ -50,7 +55,15 @@ def _epochs(assignment: Assignment, data: TrialData) -> Iterator[Message]:
         why = "its worker was killed for want of memory, however few images went at a time"
         yield Message(assignment.trial_key, end="out_of_memory", reason=why)
         return
-    yield from within_memory(lambda images: _attempt(assignment, data, images), assignment.images_at_a_time)
+    gpu.take(assignment.device, assignment.trials_a_gpu)
+
+    def attempt(images_at_a_time: int | None) -> Iterator[Message]:
+        return _attempt(assignment, data, images_at_a_time)
+
+    if assignment.trials_a_gpu > 1:  # beside fewer others the whole batch may fit, which is exact
+        yield from attempt(assignment.images_at_a_time)
+    else:
+        yield from within_memory(attempt, assignment.images_at_a_time)
 
 
 def _attempt(assignment: Assignment, data: TrialData, images_at_a_time: int | None) -> Iterator[Message]:
@@ -68,7 +81,8 @@ def _attempt(assignment: Assignment, data: TrialData, images_at_a_time: int | No
         _note(folder, key, epoch)
         metrics = next(remaining)
         artifacts.write_sealed(path, training.checkpoint())
-        yield _message(assignment, training, data, [metrics])
+        message = _message(assignment, training, data, [metrics])
+        yield replace(message, gpu_megabytes=gpu.peak_megabytes(assignment.device))
 
 
 def _message(assignment: Assignment, training: Training, data: TrialData, epochs: list[EpochMetrics]) -> Message:

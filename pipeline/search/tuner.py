@@ -16,6 +16,7 @@ from ray.tune.stopper import Stopper
 
 from pipeline.search.messages import Assignment, Message, TrialData
 from pipeline.search.phases import Phases
+from pipeline.search.room import Room
 from pipeline.search.worker import MESSAGE, TrialWorker
 from pipeline.search.worker_deaths import MemoryKills
 from pipeline.study.records import TrialRecord
@@ -28,23 +29,21 @@ def train_all(
     conductor: Phases,
     assign: Callable[[TrialRecord], Assignment],
     data: TrialData,
-    trial: dict[str, float],
-    slots: int,
+    room: Room,
     scratch: Path,
 ) -> None:
-    """Run the search until the conductor ends it, `slots` trials at once; needs a Ray that is ready.
+    """Run the search until the conductor ends it, as many trials at once as there is room for; needs a Ray that is ready.
 
-    `trial`: what each asks Ray for. `scratch` takes what Ray Tune insists on writing and nobody reads; it is emptied before and
-    after.
+    `scratch` takes what Ray Tune insists on writing and nobody reads; it is emptied before and after.
     """
     shutil.rmtree(scratch, ignore_errors=True)
     dropped: deque[Config] = deque()
     tuner = tune.Tuner(
-        tune.with_resources(tune.with_parameters(TrialWorker, data=data), trial),
+        tune.with_resources(tune.with_parameters(TrialWorker, data=data), room.asked(room.trials_a_gpu)),
         tune_config=tune.TuneConfig(
             num_samples=-1,
-            search_alg=StudySearcher(conductor, assign, slots, dropped),
-            scheduler=StudyScheduler(conductor, dropped),
+            search_alg=StudySearcher(conductor, assign, room, dropped),
+            scheduler=StudyScheduler(conductor, dropped, room),
             reuse_actors=True,
         ),
         run_config=tune.RunConfig(
@@ -68,19 +67,19 @@ class _OfThisProcess:
 
 
 class StudySearcher(_OfThisProcess, Searcher):
-    """Hands the conductor's trials to Ray Tune, never more at once than there are slots, and those that it dropped once more."""
+    """Hands the conductor's trials to Ray Tune, as many at once as there is room for, and those that were dropped once more."""
 
     def __init__(
-        self, conductor: Phases, assign: Callable[[TrialRecord], Assignment], slots: int, dropped: deque[Config]
+        self, conductor: Phases, assign: Callable[[TrialRecord], Assignment], room: Room, dropped: deque[Config]
     ) -> None:
         super().__init__()
-        self._conductor, self._assign, self._slots, self._dropped = conductor, assign, slots, dropped
+        self._conductor, self._assign, self._room, self._dropped = conductor, assign, room, dropped
 
     def suggest(self, trial_id: str) -> Config | str | None:  # type: ignore[override]  # FINISHED is a text
         """The next assignment; None while there may be one later, FINISHED when there is nothing left to start."""
         if self._dropped:
             return self._dropped.popleft()
-        if self._conductor.live >= self._slots:
+        if self._conductor.live >= self._room.slots:
             return None
         trial = self._conductor.next()
         if trial is not None:
@@ -103,15 +102,27 @@ class StudySearcher(_OfThisProcess, Searcher):
 class StudyScheduler(_OfThisProcess, FIFOScheduler):
     """Brings every message to the conductor and stops the trials it is done with."""
 
-    def __init__(self, conductor: Phases, dropped: deque[Config]) -> None:
+    def __init__(self, conductor: Phases, dropped: deque[Config], room: Room) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
-        self._conductor, self._dropped, self._memory_kills = conductor, dropped, MemoryKills()
+        self._conductor, self._dropped, self._room = conductor, dropped, room
+        self._memory_kills = MemoryKills()
         self._deaths: Counter[str] = Counter()
 
+    def on_trial_add(self, tune_controller: Any, trial: Trial) -> None:
+        """Ask Ray for a larger share of a GPU when fewer trials are to have one."""
+        trials_a_gpu = trial.config["trials_a_gpu"]
+        if trials_a_gpu != self._room.at_first:
+            trial.update_resources(self._room.asked(trials_a_gpu))
+
     def on_trial_result(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> str:
-        """Continue or stop, as the conductor says."""
-        stop = self._conductor.heard(result[MESSAGE])
-        decision: str = TrialScheduler.STOP if stop else TrialScheduler.CONTINUE
+        """Continue or stop, as the conductor says; it hears nothing of a trial that is to go on where there is more room."""
+        message: Message = result[MESSAGE]
+        if message.crowded:
+            self._room.too_little(trial.config["trials_a_gpu"], message.crowded)
+            self._dropped.append(Assignment(**trial.config).with_more_room(self._room.trials_a_gpu).record())
+        decision: str = TrialScheduler.CONTINUE
+        if message.crowded or self._conductor.heard(message):
+            decision = TrialScheduler.STOP
         return decision
 
     def on_trial_error(self, tune_controller: Any, trial: Trial) -> None:

@@ -40,9 +40,15 @@ def tensors(packed: Packed, device: torch.device) -> tuple[torch.Tensor | Stream
     if not isinstance(packed.images, np.ndarray):
         return Streamed(packed.images), labels
     images = _shared(packed.images)
-    if device.type == "cuda" and images.nbytes < _SHARE_OF_FREE_MEMORY * torch.cuda.mem_get_info(device)[0]:
+    if device.type == "cuda" and images.nbytes < _SHARE_OF_FREE_MEMORY * _free(device):
         return images.to(device), labels.to(device)
     return images, labels
+
+
+def _free(device: torch.device) -> float:
+    """Bytes of a GPU that this process may still take, by what others left and by its own cap."""
+    free, total = torch.cuda.mem_get_info(device)
+    return min(free, torch.cuda.get_per_process_memory_fraction(device) * total - torch.cuda.memory_reserved(device))
 
 
 def _shared(array: npt.NDArray[Any]) -> torch.Tensor:

@@ -7,14 +7,13 @@ import threading
 
 from pipeline.search import local_ray
 from pipeline.search.interruption import interruptible
-from pipeline.search.resources import Resources
 
 
 def main() -> None:
     """Print one line when the start has begun and one with the reason to end."""
     reasons: list[str] = []
     local_ray._start = lambda local, unwanted: threading.Event().wait() and None
-    with interruptible(reasons.append, []), local_ray.LocalRay(Resources(1, 0, 1), 0, 0) as ray:
+    with interruptible(reasons.append, []), local_ray.LocalRay(1, 0, 0) as ray:
         ray.start()
         print("starting", flush=True)
         assert not ray.ready(lambda: not reasons)

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from pipeline.errors import ResourcesMissing
@@ -12,7 +14,7 @@ def asked(cpus: object = "auto", gpus: object = "auto") -> SearchParams:
     return SearchParams.model_validate({"cpus_per_trial": cpus, "gpus_per_trial": gpus})
 
 
-# (CPUs a trial, GPUs a trial, cores, GPUs) → (CPUs, GPUs, trials at once, threads)
+# (CPUs a trial, GPUs a trial, cores, GPUs, trials that may share one) → (CPUs, GPUs, trials at once, threads)
 TABLE = [
     (("auto", "auto", 1, 0), (1, 0, 1, 1)),
     (("auto", "auto", 2, 0), (1, 0, 2, 1)),
@@ -28,15 +30,20 @@ TABLE = [
     ((0.5, "auto", 2, 0), (0.5, 0, 4, 1)),
     ((3, "auto", 16, 8), (3, 1, 5, 3)),
     ((0, "auto", 16, 2), (0, 1, 2, 1)),
+    (("auto", "auto", 16, 1, 4), (4, 0.25, 4, 4)),
+    (("auto", "auto", 16, 1, 16), (1, 0.0625, 16, 1)),
+    (("auto", "auto", 16, 2, 3), (2, 0.3333, 6, 2)),
+    ((4, "auto", 16, 1, 8), (4, 0.125, 4, 4)),
+    (("auto", "auto", 16, 0, 8), (1, 0, 16, 1)),
+    (("auto", 1, 16, 2, 8), (8, 1, 2, 8)),
+    (("auto", 0.4, 16, 2), (4, 0.4, 4, 4)),  # two on each, not five
 ]
 
 
 @pytest.mark.parametrize(("given", "expected"), TABLE, ids=str)
-def test_a_trial_gets_its_share_of_the_machine(
-    given: tuple[object, object, int, int], expected: tuple[float, float, int, int]
-) -> None:
-    cpus, gpus, cores, devices = given
-    found = plan(asked(cpus, gpus), cores, devices)
+def test_a_trial_gets_its_share_of_the_machine(given: tuple[Any, ...], expected: tuple[float, float, int, int]) -> None:
+    cpus, gpus, cores, devices, *sharing = given
+    found = plan(asked(cpus, gpus), cores, devices, *sharing)
     assert (found.cpus, found.gpus, found.slots, found.threads) == expected
     assert found.slots * found.cpus <= cores and found.slots * found.gpus <= devices + 1e-9
 

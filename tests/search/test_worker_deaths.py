@@ -13,11 +13,14 @@ from ray.tune.experiment import Trial
 
 from pipeline.search.conductor import Conductor
 from pipeline.search.messages import Assignment
+from pipeline.search.resources import Resources
+from pipeline.search.room import Room
 from pipeline.search.trial import run_trial
 from pipeline.search.tuner import WORKER_DEATHS, StudyScheduler, StudySearcher
 from pipeline.search.worker_deaths import MemoryKills
 from tests.search.driving import FIRST, SPACE, STUDY, Search
 
+ALONE = Room(Resources(1, 0, 1))
 CRASH = "Failure # 1 (occurred at …)\nThe actor died unexpectedly before finishing this task.\n"
 BY_RAY = (
     "Failure # 2 (occurred at …)\n1 worker(s) were killed due to the node running low on memory. Memory on the node (…) was "
@@ -57,7 +60,7 @@ def die(
     assignment = Assignment(FIRST, "cnn", {"train.batch_size": batch_size}, 0, str(folder), 1, "cpu")
     status = Trial.ERROR if dropped is None else Trial.PENDING
     trial = Dying(assignment.record(), str(folder / "error.txt"), status)
-    scheduler = StudyScheduler(conductor, deque() if dropped is None else dropped)
+    scheduler = StudyScheduler(conductor, deque() if dropped is None else dropped, ALONE)
     for error in errors:
         with Path(trial.error_file).open("a") as file:
             file.write(error)
@@ -94,7 +97,7 @@ def test_killed_for_want_of_memory_it_is_retried_with_fewer_images_at_a_time_and
 def test_a_trial_that_ray_tune_drops_is_handed_out_again_until_its_last_retry(conductor: Conductor, tmp_path: Path) -> None:
     dropped: deque[dict[str, Any]] = deque()
     trial = die(conductor, tmp_path, [BY_RAY, *[CRASH] * WORKER_DEATHS], dropped=dropped)
-    searcher = StudySearcher(conductor, lambda trial: pytest.fail("nothing new"), 1, dropped)
+    searcher = StudySearcher(conductor, lambda trial: pytest.fail("nothing new"), ALONE, dropped)
     assert [searcher.suggest(str(number)) for number in range(WORKER_DEATHS)] == [trial.config] * WORKER_DEATHS
     assert trial.config["images_at_a_time"] == 32
     assert conductor.live == 0 and told(tmp_path).user_attrs["outcome"]["state"] == "failed"
@@ -104,7 +107,7 @@ def test_a_death_of_which_ray_tune_speaks_twice_counts_once_and_is_not_waited_fo
     trial = Dying(Assignment(FIRST, "cnn", {}, 0, str(tmp_path), 1, "cpu").record(), str(tmp_path / "error.txt"))
     Path(trial.error_file).write_text(CRASH)
     dropped: deque[dict[str, Any]] = deque()
-    scheduler = StudyScheduler(conductor, dropped)
+    scheduler = StudyScheduler(conductor, dropped, ALONE)
     for deaths in range(1, WORKER_DEATHS + 1):
         controller = Controller({trial})
         for trial.status in (Trial.ERROR, Trial.PENDING):

@@ -1,0 +1,86 @@
+"""What the trials of a search are given on this machine: cores, GPUs, and how many of them share one."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from pipeline.data.preparation.recipe import Recipe
+from pipeline.errors import DoesNotFit, OverLimit, WrongValue
+from pipeline.search import resources
+from pipeline.search.feasibility import MEGABYTE, cost, require
+from pipeline.search.packing import GPU_MEGABYTES, Needed, trials_a_gpu
+from pipeline.search.resources import Resources
+from pipeline.search.settings import SearchParams
+from pipeline.search.space import Space
+from pipeline.study.records import TrialRecord
+from pipeline.training.hyperparameters import Value
+
+_DRAWN = 200  # configurations that stand for the space
+
+
+@dataclass(frozen=True)
+class Allotment:
+    """What each trial gets, of so many GPUs with so many bytes each (0 without one)."""
+
+    resources: Resources
+    gpus: int = 0
+    gpu_bytes: float = 0
+
+
+def allot(
+    params: SearchParams, space: Space, recipe: Recipe, earlier: Callable[[], Iterable[TrialRecord]] = lambda: ()
+) -> Allotment:
+    """By what the networks of the space need, corrected by what `earlier` trials took.
+
+    Raises ResourcesMissing, or WrongValue for more GPUs a trial than a batch has images.
+    """
+    cpus, gpus = resources.available_cpus(), resources.available_gpus()
+    if not gpus:
+        return Allotment(resources.plan(params, cpus, gpus))
+    memory = resources.gpu_bytes()
+    sharing = 1
+    if params.gpus_per_trial == "auto":
+        cores = cpus if params.cpus_per_trial == "auto" else int(cpus / max(1.0, params.cpus_per_trial))
+        needed = list(_estimated(params, space, recipe))
+        sharing = trials_a_gpu(needed, _images(recipe), memory, max(1, cores // gpus), _needed(space, recipe, earlier()))
+    planned = resources.plan(params, cpus, gpus, sharing)
+    require_an_image_each(space, planned.gpus)
+    return Allotment(planned, gpus, memory)
+
+
+def require_an_image_each(space: Space, gpus_per_trial: float) -> None:
+    """Raises WrongValue when a batch may be smaller than the GPUs that are to share it."""
+    smallest = space.smallest_batch()
+    if gpus_per_trial > smallest:
+        why = f"{gpus_per_trial:g} GPUs share each batch, and a batch may have {smallest} images"
+        remedy = f"set it to at most {smallest}, or search larger train.batch_size"
+        raise WrongValue("search.gpus_per_trial", where=str(space.path), why=why, remedy=remedy)
+
+
+def _estimated(params: SearchParams, space: Space, recipe: Recipe) -> Iterable[float]:
+    """Bytes of the configurations that may be launched, of those that stand for the space and its first points."""
+    first = (space.completed(point) for point in space.first_points)
+    for point in (*first, *space.draws(_DRAWN)):
+        try:
+            found = cost(space.parse(point), recipe.shape, len(recipe.classes))
+            require(found, params.limits)
+        except (DoesNotFit, OverLimit):
+            continue
+        yield found.memory_megabytes * MEGABYTE
+
+
+def _images(recipe: Recipe) -> int:
+    """Bytes of the images that a trial has on its GPU."""
+    return math.prod(recipe.shape) * (recipe.counts["train"] + recipe.counts["val"])
+
+
+def _needed(space: Space, recipe: Recipe, earlier: Iterable[TrialRecord]) -> list[Needed]:
+    """Of the trials that were measured."""
+
+    def estimated(hyperparameters: dict[str, Value]) -> float:
+        return cost(space.parse(hyperparameters), recipe.shape, len(recipe.classes)).memory_megabytes * MEGABYTE
+
+    measured = [trial for trial in earlier if GPU_MEGABYTES in trial.costs]
+    return [Needed(estimated(trial.hyperparameters), trial.costs[GPU_MEGABYTES] * MEGABYTE) for trial in measured]
