@@ -187,7 +187,7 @@ def test_an_experiment_in_a_copy_continues_the_study_of_the_main_repository(repr
     for command in ("git add -A", "git commit -q -m results"):
         _run(root, command)
 
-    output = _run(root, "dvc exp run --temp -S search.trials=3")
+    output = _run(root, "dvc exp run --temp -S search.trials=3 search")
 
     studies = list((root / "state/studies").iterdir())
     assert f"study {studies[0].name} goes on with 2 trials so far" in output and len(studies) == 1

@@ -19,7 +19,8 @@ from tests.training.samples import noise
 
 STEPS: list[list[Any]] = [
     [{"resize": "stretch"}],
-    [{"denoise": "median"}, {"resize": "object"}, "contrast", {"denoise": "gaussian"}],
+    [{"resize": "object"}, "contrast"],
+    [{"denoise": "median"}, {"resize": "pad"}, {"denoise": "bilateral"}, "contrast", {"denoise": "gaussian"}],
 ]
 SIZES = [(1, 1), (5, 3), (21, 34), (8, 8), (90, 41)]
 
@@ -33,7 +34,11 @@ def untrained(recipe: Recipe, **extra: bool | str) -> torch.nn.Module:
     return build(hyperparameters.layers(len(recipe.classes)), recipe.shape).eval()
 
 
-@pytest.mark.parametrize(("channels", "classes", "steps"), [(1, 3, STEPS[0]), (3, 2, STEPS[1])])
+@pytest.mark.parametrize(
+    ("channels", "classes", "steps"),
+    [(1, 3, STEPS[0]), (3, 2, STEPS[1]), pytest.param(3, 2, STEPS[2], marks=pytest.mark.campaign)],
+    ids=["stretch", "object, contrast", "every other step"],
+)
 def test_onnx_answers_as_torch_for_every_number_size_and_channel(channels: Literal[1, 3], classes: int, steps: list[Any]) -> None:
     _, recipe = noise(channels=channels, classes=classes)
     recipe = recipe.model_copy(update={"steps": PreprocessParams.model_validate({"steps": steps}).steps})
