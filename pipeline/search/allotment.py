@@ -46,16 +46,16 @@ def allot(
         needed = list(_estimated(params, space, recipe))
         sharing = trials_a_gpu(needed, _images(recipe), memory, max(1, cores // gpus), _needed(space, recipe, earlier()))
     planned = resources.plan(params, cpus, gpus, sharing)
-    require_an_image_each(space, planned.gpus)
+    require_two_images_each(space, planned.gpus)
     return Allotment(planned, gpus, memory)
 
 
-def require_an_image_each(space: Space, gpus_per_trial: float) -> None:
-    """Raises WrongValue when a batch may be smaller than the GPUs that are to share it."""
+def require_two_images_each(space: Space, gpus_per_trial: float) -> None:
+    """Raises WrongValue when a batch may be too small for the GPUs that are to share it."""
     smallest = space.smallest_batch()
-    if gpus_per_trial > smallest:
-        why = f"{gpus_per_trial:g} GPUs share each batch, and a batch may have {smallest} images"
-        remedy = f"set it to at most {smallest}, or search larger train.batch_size"
+    if gpus_per_trial > 1 and 2 * gpus_per_trial > smallest:
+        why = f"{gpus_per_trial:g} GPUs share each batch, and one of {smallest} images has fewer than two for each"
+        remedy = f"set it to at most {max(1, smallest // 2)}, or search larger train.batch_size"
         raise WrongValue("search.gpus_per_trial", where=str(space.path), why=why, remedy=remedy)
 
 

@@ -33,15 +33,20 @@ def evaluate(
     images: torch.Tensor | Streamed,
     labels: torch.Tensor,
     batch_size: int = LARGEST_BATCH,
+    rows: slice | None = None,
 ) -> Evaluation:
-    """The network, left in evaluation mode, on uint8 N×C×S×S and int64 N; fewer than `batch_size` at a time if they are large."""
+    """The network, left in evaluation mode, on uint8 N×C×S×S and int64 N; fewer than `batch_size` at a time if they are large.
+
+    `rows`: on these alone; of none the loss is NaN.
+    """
     network.eval()
     device = next(network.parameters()).device
     batch_size = max(1, min(batch_size, _PIXELS_AT_A_TIME[device.type] // images.shape[2:].numel()))
     with torch.inference_mode():
-        starts = range(0, len(images), batch_size)
-        parts = [network(standardize(images[start : start + batch_size].to(device))) for start in starts]
-        logits, labels = torch.cat(parts).float(), labels.to(device)
+        first, last = (0, len(images)) if rows is None else (rows.start, rows.stop)
+        starts = range(first, max(last, first + 1), batch_size)
+        parts = [network(standardize(images[start : min(start + batch_size, last)].to(device))) for start in starts]
+        logits, labels = torch.cat(parts).float(), labels[first:last].to(device)
         found = probabilities(logits)
         return Evaluation(
             loss=float(cross_entropy(logits, labels)),

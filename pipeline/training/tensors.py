@@ -31,7 +31,10 @@ class Streamed:
         return torch.from_numpy(self._images[rows if isinstance(rows, slice) else rows.numpy()])
 
 
-def tensors(packed: Packed, device: torch.device) -> tuple[torch.Tensor | Streamed, torch.Tensor]:
+Labelled = tuple[torch.Tensor | Streamed, torch.Tensor]
+
+
+def tensors(packed: Packed, device: torch.device) -> Labelled:
     """(images uint8 N×C×S×S, labels int64 N): on a GPU when they fit, else sharing the arrays' memory, which nobody may write.
 
     Images that stay on disk are read batch by batch.

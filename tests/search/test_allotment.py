@@ -6,7 +6,7 @@ import pytest
 
 from pipeline.errors import WrongValue
 from pipeline.search import resources
-from pipeline.search.allotment import allot, require_an_image_each
+from pipeline.search.allotment import allot, require_two_images_each
 from pipeline.search.packing import GPU_MEGABYTES
 from pipeline.search.settings import SearchParams
 from tests.search.driving import Search, curve, space
@@ -70,9 +70,10 @@ def test_what_trials_took_corrects_it_when_the_study_goes_on(tmp_path: Path) -> 
     assert allot(SearchParams(), searched, recipe, lambda: [trial]).resources.slots == 1 < before
 
 
-def test_more_gpus_than_the_images_of_a_batch_are_refused_by_name(tmp_path: Path) -> None:
-    require_an_image_each(space(tmp_path, WIDE), 8)
+def test_more_gpus_than_a_batch_has_images_for_are_refused_by_name(tmp_path: Path) -> None:
+    for fine in (0.25, 1, 4):
+        require_two_images_each(space(tmp_path, WIDE), fine)
     with pytest.raises(WrongValue) as refusal:
-        require_an_image_each(space(tmp_path, WIDE), 16)
+        require_two_images_each(space(tmp_path, WIDE), 8)
     assert refusal.value.what == "search.gpus_per_trial"
-    assert refusal.value.why == "16 GPUs share each batch, and a batch may have 8 images"
+    assert refusal.value.why == "8 GPUs share each batch, and one of 8 images has fewer than two for each"
