@@ -34,6 +34,7 @@ class Assignment:
     images_at_a_time: int | None = None  # at most, of a batch; None: whole batches; 0: not even the fewest that are tried
     measures_latency: bool = False
     trials_a_gpu: int = 1  # so many share its GPU
+    devices: int = 1  # so many share its batches
 
     def record(self) -> dict[str, Any]:
         """As a configuration of Ray Tune."""

@@ -224,6 +224,7 @@ def _train(
             fold=rerun.fold if rerun else None,
             measures_latency=params.measures_latency and rerun is None and "latency_ms" not in trial.costs,
             trials_a_gpu=room.trials_a_gpu,
+            devices=max(1, int(share.resources.gpus)),
         )
 
     from pipeline.search.tuner import train_all  # takes seconds, during which Ray starts

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import traceback
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from pipeline.data.preparation.packed import Packed
 from pipeline.errors import DigestMismatch, DiskFull, MissingFile
 from pipeline.outcomes import Outcomes
 from pipeline.search import gpu
+from pipeline.search.crew import Job, crew
 from pipeline.search.latency import latency_ms
 from pipeline.search.messages import Assignment, Message, TrialData, checkpoint_path
 from pipeline.training.evaluation import LARGEST_BATCH, evaluate
@@ -23,12 +24,13 @@ from pipeline.training.fit import Diverged, Training
 from pipeline.training.hyperparameters import parse
 from pipeline.training.metrics import EpochMetrics
 from pipeline.training.out_of_memory import OutOfMemory, within_memory
+from pipeline.training.ranks import RankLost
 from pipeline.training.tensors import tensors
 
 LEDGER = "ledger.jsonl"  # every epoch a worker began: what was really done, independent of the study
 
 
-def run_trial(assignment: Assignment, data: TrialData) -> Iterator[Message]:
+def run_trial(assignment: Assignment, data: TrialData) -> Generator[Message]:
     """Train what is left of the trial; one message an epoch, after its checkpoint is on disk, and before them one on latency.
 
     After a resume the first message repeats the epochs that the checkpoint already holds, since the driver may have
@@ -45,7 +47,9 @@ def run_trial(assignment: Assignment, data: TrialData) -> Iterator[Message]:
             yield Message(assignment.trial_key, end="out_of_memory", reason=str(refusal))
     except DiskFull as full:
         yield Message(assignment.trial_key, end="disk full", reason=f"{full.what}: {full.why}")
-    except Exception:  # an error of code is a result of this trial; only a dead worker is Ray's business
+    except RankLost:
+        raise
+    except Exception:  # an error of code is a result of this trial; only a dead worker, or a part of it, is Ray's business
         yield Message(assignment.trial_key, end="failed", reason=traceback.format_exc())
 
 
@@ -71,18 +75,20 @@ def _attempt(assignment: Assignment, data: TrialData, images_at_a_time: int | No
     folder, key = Path(assignment.folder), assignment.trial_key
     path = checkpoint_path(folder, key)
     data = data if assignment.fold is None else data.holding_out(assignment.fold)
-    training = _training(assignment, data, _saved(path), images_at_a_time)
-    if assignment.measures_latency:
-        yield Message(assignment.trial_key, latency_ms=_latency_ms(training, data.val))
-    if training.history:
-        yield _message(assignment, training, data, list(training.history))
-    remaining = training.fit(data.train, data.val)
-    for epoch in range(len(training.history) + 1, training.hyperparameters.train.epochs + 1):
-        _note(folder, key, epoch)
-        metrics = next(remaining)
-        artifacts.write_sealed(path, training.checkpoint())
-        message = _message(assignment, training, data, [metrics])
-        yield replace(message, gpu_megabytes=gpu.peak_megabytes(assignment.device))
+    with crew(_job(assignment, data, _saved(path), images_at_a_time), assignment.devices, folder) as working:
+        training = working.training
+        if assignment.measures_latency:
+            yield Message(key, latency_ms=_latency_ms(training, data.val))
+        if training.history:
+            yield _message(assignment, training, data, list(training.history))
+        remaining = training.fit(data.train, data.val)
+        for epoch in range(len(training.history) + 1, training.hyperparameters.train.epochs + 1):
+            _note(folder, key, epoch)
+            working.begin_epoch()
+            metrics = next(remaining)
+            artifacts.write_sealed(path, training.checkpoint())
+            message = _message(assignment, training, data, [metrics])
+            yield replace(message, gpu_megabytes=gpu.peak_megabytes(assignment.device))
 
 
 def _message(assignment: Assignment, training: Training, data: TrialData, epochs: list[EpochMetrics]) -> Message:
@@ -103,14 +109,17 @@ def _outcomes(training: Training, val: Packed) -> Outcomes:
     return Outcomes.of(val.labels, measured.probabilities)
 
 
-def _training(assignment: Assignment, data: TrialData, checkpoint: bytes | None, images_at_a_time: int | None) -> Training:
-    return Training(
+def _job(assignment: Assignment, data: TrialData, checkpoint: bytes | None, images_at_a_time: int | None) -> Job:
+    return Job(
         parse(assignment.family, assignment.hyperparameters),
         data.recipe,
-        seed=assignment.seed,
-        device=assignment.device,
-        checkpoint=checkpoint,
-        images_at_a_time=images_at_a_time,
+        assignment.seed,
+        assignment.device,
+        checkpoint,
+        images_at_a_time,
+        data.train,
+        data.val,
+        assignment.threads,
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from typing import Any
 
 from ray import tune
@@ -24,8 +24,14 @@ class TrialWorker(tune.Trainable):
         """Take the next trial in the same process."""
         from pipeline.search.trial import run_trial  # imports torch, which the driver does without
 
-        self._messages: Iterator[Message] = run_trial(Assignment(**new_config), self._data)
+        self.cleanup()
+        self._messages: Generator[Message] = run_trial(Assignment(**new_config), self._data)
         return True
+
+    def cleanup(self) -> None:
+        """End the trial that was begun last, with the processes it has."""
+        if hasattr(self, "_messages"):
+            self._messages.close()
 
     def step(self) -> dict[str, Any]:
         """The next message, as a result of Ray Tune."""
