@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import os
+import subprocess
+import sys
 from collections import deque
 from pathlib import Path
 from typing import Any
@@ -17,12 +21,13 @@ from pipeline.search.room import Room
 from pipeline.search.trial import run_trial
 from pipeline.search.tuner import StudyScheduler, StudySearcher
 from pipeline.search.worker import MESSAGE
+from pipeline.study import store
 from pipeline.training.fit import Training
 from pipeline.training.out_of_memory import OutOfMemory
-from tests.search.driving import FIRST, SECOND, SPACE, Search
+from tests.search.driving import FIRST, SECOND, SPACE, STUDY, Search
 from tests.training.samples import noise
 
-GIB = 2**30
+GIB, REPOSITORY = 2**30, Path(__file__).parents[2]
 
 
 class Trials:
@@ -103,3 +108,20 @@ def test_beside_others_a_worker_says_so_and_alone_it_takes_the_batch_in_parts(
     assert (crowded.end, crowded.crowded) == ("", 3 * GIB)
     (alone,) = run_trial(shared.with_more_room(1), TrialData(recipe, train, train))
     assert (alone.end, len(alone.epochs)) == ("", 1) and alone.note.startswith("for want of memory 8 images at a time")
+
+
+@pytest.mark.campaign
+def test_ray_gives_the_trials_that_were_crowded_and_those_after_them_a_larger_share(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "tests.search.crowded_ray", str(tmp_path)]
+    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
+    done = subprocess.run(command, cwd=REPOSITORY, env=environment, capture_output=True, text=True, timeout=240, check=True)
+    lines = [line for line in done.stdout.splitlines() if line.startswith("[")]
+    heard: dict[str, list[tuple[list[int], float]]] = {}
+    for key, epochs, share in map(json.loads, lines):
+        heard.setdefault(key, []).append((epochs, share))
+    assert "from now on 2 share a GPU, not 4" in done.stdout
+    for key in ("0001", "0002"):
+        assert heard[key][0] == ([], 0.25) and heard[key][1] == ([1], 0.5)  # from its checkpoint
+    assert {share for _, share in heard["0004"]} == {0.5}
+    snapshot = store.read(f"sqlite:///{tmp_path / 'studies.db'}", STUDY)
+    assert [trial.state for trial in snapshot.trials] == ["completed"] * 5
