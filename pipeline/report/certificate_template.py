@@ -6,7 +6,7 @@ from __future__ import annotations
 STYLE = """
 :root { --ink: #1d2733; --soft: #5b6875; --line: #e2e7ec; --ground: #f5f7f9; --card: #fff; --good: #1a7f4b; --bad: #b3261e;
   --warn: #9a6700; --train: #3f6fb5; --val: #d9902f; --test: #8b5fb0; }
-@media (prefers-color-scheme: dark) { :root { --ink: #e4e9ee; --soft: #9aa7b4; --line: #2c3641; --ground: #12181f; --card: #1a222b;
+@media screen and (prefers-color-scheme: dark) { :root { --ink: #e4e9ee; --soft: #9aa7b4; --line: #2c3641; --ground: #12181f; --card: #1a222b;
   --good: #4cc38a; --bad: #ff7b72; --warn: #e3b341; --train: #6c9be0; --val: #e6a856; --test: #b08ad4; } }
 * { box-sizing: border-box; }
 body { margin: 0; background: var(--ground); color: var(--ink); font: 15px/1.55 system-ui, "Segoe UI", Roboto, sans-serif; }
@@ -35,6 +35,8 @@ img { width: 100%; aspect-ratio: 1; image-rendering: pixelated; border-radius: 6
 figcaption { font-size: 12.5px; color: var(--soft); margin-top: 8px; overflow-wrap: anywhere; } figcaption b { color: var(--ink); }
 .side { color: var(--side); font-weight: 600; } ul { margin: 0; padding-left: 20px; }
 @media (max-width: 640px) { .cards { grid-template-columns: 1fr; } main { padding: 20px 14px; } }
+@page { size: A4; margin: 14mm 13mm; }
+@media print { :root { color-scheme: light; } * { print-color-adjust: exact; -webkit-print-color-adjust: exact; } body { background: #fff; font-size: 11px; } main { max-width: none; padding: 0; } h2, h2 + p { break-after: avoid; } figure, .card, tr, li { break-inside: avoid; } }
 """
 
 TEMPLATE = """<!doctype html>

@@ -13,6 +13,7 @@ from pipeline.explain import formulas
 from pipeline.explain.steps import Step
 from pipeline.report.explainer_script import SCRIPT
 from pipeline.report.explainer_template import STYLE, TEMPLATE
+from pipeline.report.theme import PRINT
 from pipeline.report.theme import STYLE as THEME
 
 
@@ -26,7 +27,7 @@ def explainer_page(
     recipe, classes = facts["recipe"], list(facts["classes"])
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True)
     return environment.from_string(TEMPLATE).render(
-        style=Markup(THEME + STYLE),  # noqa: S704 our own constants
+        style=Markup(THEME + STYLE + PRINT),  # noqa: S704 our own constants
         script=Markup(SCRIPT),  # noqa: S704 our own constant
         lesson=_json({**lesson, "classes": classes, "images": list(images)}),
         source=recipe["source"],

@@ -15,8 +15,10 @@ ol.steps > li.within { margin-left: 18px; } .steps h3 { margin: 0 0 2px; font-si
 #says { position: sticky; bottom: 0; background: var(--card); border: 1px solid var(--line); border-radius: 10px 10px 0 0; box-shadow: 0 -4px 18px rgb(0 0 0 / .12); padding: 10px 16px 12px; margin-top: 10px; min-height: 96px; max-height: 46vh; overflow-y: auto; font-size: 13.5px; z-index: 2; } #says p { margin: 0 0 6px; max-width: none; }
 .sum { display: flex; flex-wrap: wrap; gap: 10px 18px; align-items: flex-end; } .sum > div { font-size: 12px; color: var(--soft); } .product { display: flex; align-items: center; gap: 6px; } table.grid-of { border-collapse: separate; border-spacing: 1px; width: auto; } .grid-of td { padding: 0; border: 0; width: 34px; height: 22px; text-align: center; font-size: 10.5px; font-variant-numeric: tabular-nums; border-radius: 2px; color: var(--ink); } .grid-of.tiny td { width: 9px; height: 9px; font-size: 0; } .grid-of td.out { outline: 1px dashed var(--faint); outline-offset: -1px; }
 .sobel { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 240px), 1fr)); gap: 14px; } .sobel canvas { width: 100%; max-width: 260px; cursor: crosshair; } .kernels { display: flex; flex-wrap: wrap; gap: 8px; } .kernels canvas { cursor: pointer; } .kernels canvas.chosen { outline: 2px solid var(--second); outline-offset: 1px; }
-kbd { font: 12px ui-monospace, Menlo, monospace; border: 1px solid var(--line); border-bottom-width: 2px; border-radius: 4px; padding: 0 5px; background: var(--card); } .scale { display: inline-block; width: 120px; height: 9px; border-radius: 5px; vertical-align: middle; background: linear-gradient(90deg, var(--first), var(--zero), var(--second)); } :root { --zero: #f1f4f6; } @media (prefers-color-scheme: dark) { :root { --zero: #222b34; } }
-@media (max-width: 760px) { .walk { grid-template-columns: minmax(0, 1fr); gap: 10px; } .side { display: contents; } .choices { grid-template-columns: repeat(8, 1fr); margin: 0; } .stack { width: 132px; position: sticky; top: 8px; z-index: 2; justify-self: end; } .odds { margin-top: 0; } } @media print { #says, .walk kbd { display: none; } .side { position: static; } }
+kbd { font: 12px ui-monospace, Menlo, monospace; border: 1px solid var(--line); border-bottom-width: 2px; border-radius: 4px; padding: 0 5px; background: var(--card); } .scale { display: inline-block; width: 120px; height: 9px; border-radius: 5px; vertical-align: middle; background: linear-gradient(90deg, var(--first), var(--zero), var(--second)); } :root { --zero: #f1f4f6; } @media screen and (prefers-color-scheme: dark) { :root { --zero: #222b34; } }
+@media (max-width: 760px) { .walk { grid-template-columns: minmax(0, 1fr); gap: 10px; } .side { display: contents; } .choices { grid-template-columns: repeat(8, 1fr); margin: 0; } .stack { width: 132px; position: sticky; top: 8px; z-index: 2; justify-self: end; } .odds { margin-top: 0; } }
+@media print { #says, #choices { display: none; } .walk { grid-template-columns: minmax(0, 1fr); gap: 12px; } .side { display: grid; grid-template-columns: 110px minmax(0, 1fr); column-gap: 14px; position: static; align-items: start; } .stack { position: relative; width: 110px; top: 0; justify-self: start; grid-row: span 2; } #field { box-shadow: none; display: none !important; } .odds { margin: 4px 0 0; }
+  td.formula { min-width: 0; font-size: 9px; overflow-wrap: anywhere; } .layers td:first-child { white-space: normal; } .strip { gap: 4px; } .strip canvas.chosen, .kernels canvas.chosen { outline: 0; } .sobel { grid-template-columns: repeat(3, 1fr); gap: 9px; } .grid-of td { width: 22px; height: 15px; font-size: 7.5px; } .sum { gap: 4px 8px; } .steps h3 { font-size: 11.5px; } .steps p { font-size: 10px; margin: 0 0 4px; } ol.steps > li { padding-bottom: 8px; } }
 """
 
 TEMPLATE = """<!doctype html>
@@ -43,18 +45,18 @@ TEMPLATE = """<!doctype html>
 </section>
 
 {% if has_filters %}<section id="filters"><h2>Its first filters</h2>
-<p>What the first layer looks for: a pixel that fits an orange weight speaks for the filter, one that fits a blue weight against it. <span class="scale" aria-hidden="true"></span> Choose one to see it at work below.</p>
+<p>What the first layer looks for: a pixel that fits an orange weight speaks for the filter, one that fits a blue weight against it. <span class="scale" aria-hidden="true"></span> <span class="on-screen">Choose one to see it at work below.</span></p>
 <div class="card"><div class="kernels" id="kernels" role="group" aria-label="Filters of the first convolution"></div></div></section>
 
 <section id="hand"><h2>By hand and learned</h2>
-<p>Sobel's filter (1968) was made by hand to find upright edges. The network was told of no edges; it found its filters because they lower its loss. Both do the same sum at every pixel: move over them.</p>
+<p>Sobel's filter (1968) was made by hand to find upright edges. The network was told of no edges; it found its filters because they lower its loss. Both do the same sum at every pixel<span class="on-screen">: move over them</span>.</p>
 <div class="sobel"><figure><h3>The image</h3><canvas id="plain" tabindex="0" role="img" aria-label="The chosen image in grey; arrow keys move over it"></canvas><figcaption>as the first layer gets it</figcaption></figure>
 <figure><h3>Sobel</h3><canvas id="sobel" role="img" aria-label="The image after Sobel's filter"></canvas><figcaption id="sobel-says"></figcaption></figure>
 <figure><h3 id="learned-name">A learned filter</h3><canvas id="learned" role="img" aria-label="The image after the learned filter"></canvas><figcaption id="learned-says"></figcaption></figure></div></section>
 {% endif %}
 
 <section id="walk"><h2>Walk an image through it</h2>
-<p>Each small picture is what one channel of a layer makes of the image: orange is above zero, blue below. Move over one, or focus it and use <kbd>←</kbd> <kbd>↑</kbd> <kbd>→</kbd> <kbd>↓</kbd>; <kbd>[</kbd> and <kbd>]</kbd> change the channel, <kbd>PgUp</kbd> and <kbd>PgDn</kbd> the layer. The frame on the image shows which pixels that value sees.</p>
+<p>Each small picture is what one channel of a layer makes of the image: orange is above zero, blue below. <span class="on-screen">Move over one, or focus it and use <kbd>←</kbd> <kbd>↑</kbd> <kbd>→</kbd> <kbd>↓</kbd>; <kbd>[</kbd> and <kbd>]</kbd> change the channel, <kbd>PgUp</kbd> and <kbd>PgDn</kbd> the layer. The frame on the image shows which pixels that value sees.</span></p>
 <noscript><p class="note"><b>Scripts are off.</b> The table above needs none; the walk does.</p></noscript>
 <div class="walk"><div class="side"><div class="choices" id="choices" role="group" aria-label="Choose an image"></div>
 <div class="stack"><canvas id="picture" role="img" aria-label="The chosen image"></canvas><div id="field"></div></div><p class="soft small" id="file" style="margin: 6px 0 0; overflow-wrap: anywhere"></p><div class="odds" id="odds"></div></div>

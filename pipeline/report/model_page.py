@@ -14,6 +14,7 @@ from pipeline.report.answer import Search, answer
 from pipeline.report.judged import Looked, judged
 from pipeline.report.model_template import STYLE, TEMPLATE
 from pipeline.report.searched import searched
+from pipeline.report.theme import PRINT
 from pipeline.report.theme import STYLE as THEME
 
 Values = Mapping[str, Any]
@@ -45,7 +46,7 @@ def model_page(
     recipe = facts["recipe"]
     counts = {**recipe["counts"], "test": len(measured.test)}
     values = {
-        "style": Markup(THEME + STYLE),  # noqa: S704 our own constants
+        "style": Markup(THEME + STYLE + PRINT),  # noqa: S704 our own constants
         "answer": answer(facts, metrics, search, model.multiply_adds),
         "search": searched(search, facts, model.refit),
         "test": judged(measured, names, looked, metrics["confidence"]),

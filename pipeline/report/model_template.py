@@ -10,13 +10,16 @@ STYLE = """
 dl { display: grid; grid-template-columns: auto auto; gap: 1px 12px; margin: 8px 0 0; font-size: 13.5px; justify-content: space-between; } dt { color: var(--soft); overflow-wrap: anywhere; } dd { margin: 0; text-align: right; font-variant-numeric: tabular-nums; }
 .hero ul { font-size: 13.5px; padding-left: 17px; margin: 6px 0 0; } .hero svg.chart { margin: 4px 0 0; }
 .confusion { width: auto; font-size: 13px; margin: 6px auto 12px; } .confusion td { text-align: center; min-width: 34px; padding: 5px; border: 1px solid var(--card); font-variant-numeric: tabular-nums; color: var(--soft); } .confusion td.hit { color: var(--ink); background: rgb(var(--first-rgb) / var(--share)); } .confusion td.miss { background: rgb(var(--second-rgb) / calc(.12 + .88 * var(--share))); color: var(--ink); } .confusion td.deep { color: #fff; } .confusion th { padding: 5px 8px; border: 0; font-weight: 500; color: var(--ink); } .confusion th.up { writing-mode: vertical-rl; transform: rotate(180deg); text-align: left; vertical-align: top; max-height: 130px; overflow: hidden; }
-@media (prefers-color-scheme: dark) { .confusion td.deep { color: #0c1116; } } @media print { .confusion td.deep { color: #fff; } }
+@media screen and (prefers-color-scheme: dark) { .confusion td.deep { color: #0c1116; } }
 .images { display: grid; gap: 14px; grid-template-columns: repeat(auto-fill, minmax(140px, 1fr)); margin: 14px 0; } .images figure { padding: 10px; } .images.pairs { grid-template-columns: repeat(auto-fill, minmax(236px, 1fr)); } .pair { display: grid; grid-template-columns: 1fr 1fr; gap: 6px; }
 .images figcaption { overflow-wrap: anywhere; line-height: 1.4; } .images b { color: var(--ink); } .wrong { color: var(--second); font-weight: 600; } .right { color: var(--third); font-weight: 600; }
 tr.chosen td { font-weight: 600; } tr.chosen td:first-child { box-shadow: inset 3px 0 var(--second); } details summary { cursor: pointer; color: var(--first); margin: 8px 0; }
 .small-multiples { margin: 0; grid-template-columns: repeat(auto-fit, minmax(min(100%, 200px), 1fr)); } .small-multiples figure, .four figure { padding: 10px; }
 .columns { columns: 3 260px; column-gap: 28px; font-size: 13.5px; } .columns div { display: flex; justify-content: space-between; gap: 10px; border-bottom: 1px solid var(--line); padding: 2px 0; break-inside: avoid; } .columns .still { color: var(--soft); }
 @media (max-width: 1000px) { .hero { grid-template-columns: 1fr 1fr; } .hero .tall { grid-row: auto; grid-column: span 2; } } @media (max-width: 640px) { .four, .small-multiples { grid-template-columns: 1fr 1fr; gap: 10px; } .hero { grid-template-columns: minmax(0, 1fr); } .hero .tall { grid-column: auto; } .big { font-size: 44px; } }
+@media print { .hero { grid-template-columns: 5fr 4fr; gap: 9px; } .hero .tall { grid-row: auto; grid-column: auto; } .big { font-size: 34px; } .middle { font-size: 16px; } dl, .hero ul, .columns { font-size: 10.5px; } .hero p { font-size: 10.5px !important; } .hero .big { font-size: 34px !important; } .hero .middle { font-size: 16px !important; }
+  .images { grid-template-columns: repeat(6, 1fr); gap: 8px; } .images.pairs { grid-template-columns: repeat(4, 1fr); } .images figure { padding: 6px; } .images figcaption { font-size: 9px; } .small-multiples { grid-template-columns: 1fr 1fr; margin: 0; } .columns { columns: 3; column-gap: 18px; }
+  .trials { font-size: 9.5px; } .trials th { font-size: 8.5px; white-space: normal; } .trials th, .trials td { padding: 2px 4px; } }
 """
 
 TEMPLATE = """<!doctype html>
@@ -67,7 +70,7 @@ TEMPLATE = """<!doctype html>
 <p class="soft">{% for name, text in search.facts.items() if name in ("searched", "budget") %}{{ name | capitalize }}: {{ text }}. {% endfor %}</p>
 <div class="grid two"><figure>{{ search.history }}<figcaption>Each completed trial, where the others were stopped, and the best so far. The best of many is partly luck: see the scores above.</figcaption></figure>
 <figure>{{ search.reached }}<figcaption>What each trial cost and what it reached: to the left are the cheap ones.</figcaption></figure></div>
-<div class="scroll"><table><tr><th class="n">trial</th><th>state</th><th class="n">{{ metric }}</th><th class="n">new seeds</th><th class="n">epochs</th><th class="n">time</th>{% for name in search.columns %}<th class="n">{{ name }}</th>{% endfor %}</tr>
+<div class="scroll"><table class="trials"><tr><th class="n">trial</th><th>state</th><th class="n">{{ metric }}</th><th class="n">new seeds</th><th class="n">epochs</th><th class="n">time</th>{% for name in search.columns %}<th class="n">{{ name }}</th>{% endfor %}</tr>
 {% for trial in search.trials %}<tr{% if trial.chosen %} class="chosen"{% endif %}><td class="n">{{ trial.number }}</td><td style="white-space: nowrap">{{ trial.state }}{{ ", chosen" if trial.chosen }}</td><td class="n">{{ trial.value }}</td><td class="n">{{ trial.again }}</td><td class="n">{{ trial.epochs }}</td><td class="n">{{ trial.time }}</td>{% for value in trial.hyperparameters %}<td class="n">{{ value }}</td>{% endfor %}</tr>
 {% endfor %}</table></div>
 <p class="soft small">{% if search.more %}{{ search.more }} more in <code>results/search/leaderboard.csv</code>. {% endif %}Stopped trials show where they stood.</p>

@@ -1,4 +1,4 @@
-"""How the pages of a report look: one set of colours for light and dark, safe for the colour-blind, and the same type everywhere."""
+"""How the pages of a report look: one set of colours for light and dark, safe for the colour-blind, the same type everywhere, print."""
 # ruff: noqa: E501 CSS keeps on a line what belongs together
 
 from __future__ import annotations
@@ -7,9 +7,8 @@ from __future__ import annotations
 STYLE = """
 :root { color-scheme: light dark; --ink: #1c2530; --soft: #586573; --line: #dfe5ea; --ground: #f6f8fa; --card: #fff; --faint: #b3bec9;
   --first: #0067b1; --second: #c75000; --third: #00795c; --first-rgb: 0 103 177; --second-rgb: 199 80 0; --good: #00795c; --warn: #8a5a00; --bad: #b3261e; }
-@media (prefers-color-scheme: dark) { :root { --ink: #e3e8ee; --soft: #9aa7b5; --line: #2b3540; --ground: #11161c; --card: #181f27; --faint: #4d5a68;
+@media screen and (prefers-color-scheme: dark) { :root { --ink: #e3e8ee; --soft: #9aa7b5; --line: #2b3540; --ground: #11161c; --card: #181f27; --faint: #4d5a68;
   --first: #5eb1f2; --second: #f39a4a; --third: #3ecfa4; --first-rgb: 94 177 242; --second-rgb: 243 154 74; --good: #3ecfa4; --warn: #e0b13f; --bad: #ff8078; } }
-@media print { :root { color-scheme: light; } * { print-color-adjust: exact; -webkit-print-color-adjust: exact; } section, figure, .card { break-inside: avoid; } nav { display: none; } }
 * { box-sizing: border-box; }
 html { scroll-behavior: smooth; } @media (prefers-reduced-motion: reduce) { html { scroll-behavior: auto; } }
 body { margin: 0; background: var(--ground); color: var(--ink); font: 15px/1.55 system-ui, "Segoe UI", Roboto, "Helvetica Neue", sans-serif; }
@@ -33,4 +32,15 @@ td.n, th.n { text-align: right; font-variant-numeric: tabular-nums; white-space:
 .note { border-left: 3px solid var(--warn); padding: 2px 0 2px 12px; margin: 10px 0; max-width: 76ch; } .note b { color: var(--warn); }
 .picture { image-rendering: pixelated; display: block; width: 100%; border-radius: 6px; }
 @media (max-width: 600px) { main { padding: 18px 14px 48px; } h1 { font-size: 22px; } h2 { margin-top: 40px; } .card, figure { padding: 13px 14px; } th, td { padding: 6px 9px; } }
+"""
+
+# Behind the style of each page, so that it has the last word: on paper nothing can be scrolled, unfolded, hovered or chosen.
+PRINT = """
+@page { size: A4; margin: 14mm 13mm; }
+@media print { :root { color-scheme: light; } * { print-color-adjust: exact; -webkit-print-color-adjust: exact; } nav, .on-screen { display: none !important; }
+  body { background: #fff; font-size: 11px; } main { max-width: none; padding: 0; } h1 { font-size: 20px; } h2 { font-size: 15px; margin: 22px 0 4px; } h3 { font-size: 12px; }
+  h1, h2, h3, h2 + p { break-after: avoid; } figure, .card, .note, .scroll, pre, tr, li { break-inside: avoid; } p { orphans: 3; widows: 3; }
+  .small, figcaption, th, .label { font-size: 10px; } code, pre { font-size: 9.5px; } .card, figure { padding: 9px 11px; border-radius: 6px; } .grid { gap: 9px; margin: 9px 0; }
+  .two { grid-template-columns: 1fr 1fr; } .three, .four { grid-template-columns: repeat(3, 1fr); } th, td { padding: 3px 6px; } .bar { min-width: 50px; }
+  .scroll, .wide, pre { overflow: visible; } pre { white-space: pre-wrap; overflow-wrap: anywhere; } .wide svg.chart { min-width: 0; } }
 """
