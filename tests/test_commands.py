@@ -121,13 +121,21 @@ def test_the_end_of_a_run_is_pulled_and_predicts_where_the_project_is_unknown(
     monkeypatch.chdir(tmp_path)
     assert main(["pull", "champion"]) == 2
     assert "no tracking address" in capsys.readouterr().err
-    assert main(["pull", "champion", "--tracking-uri", mlflow_uri]) == 0
+    assert main(["pull", "champion", "--tracking-uri", mlflow_uri, "--int8"]) == 2
+    assert "what int8 costs in accuracy cannot be measured" in capsys.readouterr().err
     Image.new("L", (8, 8), 60).save(tmp_path / "dark.png")
+    for name in ("bottom", "top, $x$"):
+        (tmp_path / "known" / name).mkdir(parents=True)
+        shutil.copy(tmp_path / "dark.png", tmp_path / "known" / name)
+    assert main(["pull", "champion", "--tracking-uri", mlflow_uri, "--int8", "--labelled", "known", "--json"]) == 0
+    pulled = json.loads(capsys.readouterr().out)
+    assert (pulled["version"], pulled["int8"]["images"], pulled["int8"]["measured_on"]) == ("1", 2, "known")
     (tmp_path / "broken.png").write_bytes(b"")
     capsys.readouterr()
     assert main(["predict", "dark.png", "--json"]) == 0
     answer = json.loads(capsys.readouterr().out)
     assert sum(answer["probabilities"].values()) == pytest.approx(1.0, abs=1e-5) and answer["label"] in answer["probabilities"]
+    assert main(["predict", "dark.png", "--engine", "int8"]) == 0 and f"dark.png: {answer['label']}" in capsys.readouterr().out
     assert main(["predict", "dark.png", "broken.png"]) == 3
     last = capsys.readouterr()
     assert "dark.png: " in last.out and "refused" in last.out and "E307" in last.err

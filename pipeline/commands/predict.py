@@ -108,7 +108,7 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--output", type=Path, metavar="FILE", help="write a table: .csv, .json, .jsonl or .parquet")
     parser.add_argument("--json", action="store_true", help="one JSON object a line, with all probabilities")
     parser.add_argument("--column", default="path", help="of a CSV file, with paths relative to it (default: path)")
-    parser.add_argument("--engine", choices=("auto", "torch", "onnx"), default="auto", help="what runs the network")
+    parser.add_argument("--engine", choices=("auto", "torch", "onnx", "int8"), default="auto", help="what runs the network")
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto", help="where it runs (default: auto)")
 
 

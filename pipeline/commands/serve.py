@@ -29,7 +29,7 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--port", type=positive, default=8000, help="default: 8000")
     parser.add_argument("--host", default="127.0.0.1", help="default: 127.0.0.1, so that no other machine reaches it")
     parser.add_argument("--allowed-host", action="append", help="with --host: a name by which it may be asked; default: any")
-    parser.add_argument("--engine", choices=("auto", "torch", "onnx"), default="auto", help="what runs the network")
+    parser.add_argument("--engine", choices=("auto", "torch", "onnx", "int8"), default="auto", help="what runs the network")
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto", help="where it runs (default: auto)")
     parser.add_argument("--megabytes", type=positive, default=20, help="largest request (default: 20)")
     parser.add_argument("--images", type=positive, default=64, help="most images of one request (default: 64)")

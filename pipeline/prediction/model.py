@@ -10,9 +10,11 @@ from typing import Literal
 from pipeline import artifacts
 from pipeline.data.images.decoding import Decoding
 from pipeline.errors import ResourcesMissing
+from pipeline.prediction import int8
 from pipeline.training.engines import FILES, Answer, Engine, onnx_answers, torch_answers
 
-EngineChoice = Literal["auto", "torch", "onnx"]
+Form = Literal["torch", "onnx", "int8"]  # int8: onnxruntime with a model that `convoy pull --int8` made beside the others
+EngineChoice = Literal["auto"] | Form
 DeviceChoice = Literal["auto", "cpu", "cuda"]
 PACKAGES: dict[Engine, str] = {"torch": "torch", "onnx": "onnxruntime"}  # what each is imported as
 
@@ -24,7 +26,7 @@ class Model:
     classes: tuple[str, ...]
     decoding: Decoding
     answer: Answer
-    engine: Engine
+    engine: Form
     device: str
     digest: str
 
@@ -32,18 +34,18 @@ class Model:
 def load(folder: Path, engine: EngineChoice = "auto", device: DeviceChoice = "auto") -> Model:
     """The sha256 of each file is checked before anything is loaded, and nothing that is loaded can run code.
 
-    engine auto: torch where it is installed, else onnxruntime; device auto: a GPU where the engine has one. Raises MissingFile,
-    DigestMismatch, ResourcesMissing.
+    engine auto: torch where it is installed, else onnxruntime, never int8; device auto: a GPU where the engine has one. Raises
+    MissingFile, DigestMismatch, ResourcesMissing.
     """
     artifacts.verify_manifest(folder)
     facts = artifacts.read_json(folder / "model.json")
-    chosen = _engine(engine)
-    where = _device(chosen, device)
+    chosen = _engine("onnx" if engine == "int8" else engine)
+    where = _device(chosen, "cpu" if engine == "int8" else device)
     make = torch_answers if chosen == "torch" else onnx_answers
-    answer = make(artifacts.read_bytes(folder / FILES[chosen]), where)
+    content = int8.read(folder) if engine == "int8" else artifacts.read_bytes(folder / FILES[chosen])
     decoding = Decoding.model_validate(facts["recipe"]["decode"])
     digest = artifacts.file_digest(folder / artifacts.MANIFEST)
-    return Model(tuple(facts["classes"]), decoding, answer, chosen, where, digest)
+    return Model(tuple(facts["classes"]), decoding, make(content, where), "int8" if engine == "int8" else chosen, where, digest)
 
 
 def installed() -> list[Engine]:
@@ -51,7 +53,7 @@ def installed() -> list[Engine]:
     return [engine for engine, package in PACKAGES.items() if importlib.util.find_spec(package)]
 
 
-def _engine(wanted: EngineChoice) -> Engine:
+def _engine(wanted: Literal["auto"] | Engine) -> Engine:
     here = installed()
     if wanted != "auto" and wanted not in here:
         raise _missing(f"the engine {wanted}", f"{PACKAGES[wanted]} is not installed")

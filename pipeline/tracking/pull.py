@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -46,17 +46,19 @@ class Fetched:
     version: ModelVersion
 
 
-def pull(uri: str, reference: Reference, folder: Path) -> Pulled:
+def pull(uri: str, reference: Reference, folder: Path, add: Callable[[Fetched], None] = lambda found: None) -> Pulled:
     """Download what `reference` means, try whether it answers here as it was trained to, and put it in place.
 
-    A folder that is not empty is replaced only if it is a former pull, and only after everything was checked. Raises
-    WrongValue, ModelNotFound, TrackingUnreachable, DigestMismatch, ExportDiffers, SecurityRefusal.
+    add: puts more files into the folder before that. A folder that is not empty is replaced only if it is a former pull, and only
+    after everything was checked. Raises WrongValue, ModelNotFound, TrackingUnreachable, DigestMismatch, ExportDiffers,
+    SecurityRefusal.
     """
     _refuse_foreign(folder)
     folder = folder.absolute()
     folder.parent.mkdir(parents=True, exist_ok=True)
     with fetched(uri, reference, beside=folder) as found:
         reproduce(found.folder)
+        add(found)
         pulled = _origin(folder, found.version, reference, uri)
         artifacts.write_json(found.folder / ORIGIN, asdict(pulled))
         if found.version.description:
