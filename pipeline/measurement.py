@@ -13,6 +13,7 @@ from scipy.stats import binomtest
 
 from pipeline import bootstrap, calibration
 from pipeline.data.preparation.packed import Packed
+from pipeline.data.progress import shown
 from pipeline.outcomes import SCORES, Outcomes
 from pipeline.training.program import Program
 from pipeline.training.scores import scores
@@ -80,8 +81,9 @@ class Measurement:
 def measure(program: Program, classes: Sequence[str], test: Packed, batch_size: int) -> Measurement:
     """Run the program on all of `test`, `batch_size` images at a time."""
     starts = range(0, len(test), batch_size)
+    batches = (torch.from_numpy(test.images[start : start + batch_size].copy()) for start in starts)
     with torch.inference_mode():
-        parts = [program(torch.from_numpy(test.images[start : start + batch_size].copy())) for start in starts]
+        parts = [program(batch) for batch in shown(batches, len(test), "test images", count=len)]
     probabilities = torch.cat(parts).numpy()
     confusion = np.zeros((len(classes), len(classes)), dtype=np.int64)
     np.add.at(confusion, (test.labels, probabilities.argmax(1)), 1)

@@ -7,10 +7,13 @@ Multi-index hashing (Norouzi, Punjani and Fleet, Fast Search in Hamming Space wi
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from itertools import chain, combinations
+from dataclasses import dataclass
+from itertools import chain, combinations, product
 
 import numpy as np
 import numpy.typing as npt
+
+from pipeline.data.progress import shown
 
 BANDS = 4
 BAND_RADIUS = 2  # bits
@@ -67,24 +70,39 @@ def _of_a_crowd(start: int, size: int) -> Iterator[Pairs]:
         yield first[fresh] + start, first[fresh] + step + start
 
 
-def _near(unique: npt.NDArray[np.uint64]) -> Iterator[Pairs]:
-    """Pairs of different hashes within SEARCH_RADIUS, each once: in the first band that finds it."""
-    earlier: list[tuple[npt.NDArray[np.uint16], npt.NDArray[np.int64]]] = []
-    for band in range(BANDS):
+@dataclass(frozen=True, eq=False)
+class _Band:
+    """16 bits of every hash, and where to look them up: positions by key, the first of each key, the place among those of it."""
+
+    keys: npt.NDArray[np.uint16]
+    order: npt.NDArray[np.int64]
+    table: npt.NDArray[np.int64]
+    place: npt.NDArray[np.int64]
+
+    @classmethod
+    def of(cls, unique: npt.NDArray[np.uint64], band: int) -> _Band:
+        """Number `band` of the hashes."""
         keys = (unique >> np.uint64(_BAND_BITS * band)).astype(np.uint16)
         order = np.argsort(keys, kind="stable")
         table = np.searchsorted(keys[order], np.arange((1 << _BAND_BITS) + 1))
-        for mask in _masks():
-            for one, other in _lookup(keys, order, table, mask):
-                near = np.bitwise_count(unique[one] ^ unique[other]) <= SEARCH_RADIUS
-                i, j = one[near], other[near]
-                fresh = np.ones(len(i), dtype=bool)
-                for others, place in earlier:
-                    fresh &= ~_looked_up(others, place, i, j)
-                yield i[fresh], j[fresh]
         place = np.empty(len(order), dtype=np.int64)
         place[order] = np.arange(len(order)) - table[keys[order]]
-        earlier.append((keys, place))
+        return cls(keys, order, table, place)
+
+
+def _near(unique: npt.NDArray[np.uint64]) -> Iterator[Pairs]:
+    """Pairs of different hashes within SEARCH_RADIUS, each once: in the first band that finds it."""
+    bands = [_Band.of(unique, band) for band in range(BANDS)]
+    steps = list(product(range(BANDS), _masks()))
+    for number, mask in shown(steps, len(steps), "near-duplicates", "lookups"):
+        band = bands[number]
+        for one, other in _lookup(band.keys, band.order, band.table, mask):
+            near = np.bitwise_count(unique[one] ^ unique[other]) <= SEARCH_RADIUS
+            i, j = one[near], other[near]
+            fresh = np.ones(len(i), dtype=bool)
+            for earlier in bands[:number]:
+                fresh &= ~_looked_up(earlier.keys, earlier.place, i, j)
+            yield i[fresh], j[fresh]
 
 
 def _looked_up(
