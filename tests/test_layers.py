@@ -28,7 +28,7 @@ LAYERS = [
     ["pipeline.report", "pipeline.prediction"],
     ["pipeline.explain", "pipeline.measurement", "pipeline.paired"],
     ["pipeline.bootstrap", "pipeline.calibration"],
-    ["pipeline.outcomes"],
+    ["pipeline.outcomes", "pipeline.looks"],
     ["pipeline.artifacts"],
     ["pipeline.training"],
     ["pipeline.data", "pipeline.models"],

@@ -36,14 +36,15 @@ def _run(name: str) -> None:
 
 def _circumstances(stage: str, parameters: Params, root: Path) -> dict[str, Any]:
     """What a stage needs beside its section, since it is no parameter or the same for several."""
-    if stage in ("ingest", "preprocess"):
-        return {"state": layout.state(root)}
-    uri = project.tracking_uri(root, parameters)
+    if stage in ("split", "refit"):
+        return {}
+    state = {"state": layout.state(root)}
     if stage == "search":
-        return {"state": layout.state(root), "tracking_uri": uri, "commit": project.commit()}
+        return state | {"tracking_uri": project.tracking_uri(root, parameters), "commit": project.commit()}
     if stage == "register":
-        return {"tracking_uri": uri, "experiment": parameters.search.experiment, "origin": _origin(parameters)}
-    return {}
+        uri = project.tracking_uri(root, parameters)
+        return state | {"tracking_uri": uri, "experiment": parameters.search.experiment, "origin": _origin(parameters)}
+    return state
 
 
 def _origin(parameters: Params) -> Origin:

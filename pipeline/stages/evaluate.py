@@ -13,7 +13,7 @@ import pandas as pd
 import torch
 from torch import nn
 
-from pipeline import artifacts, layout, sealed, trained_on
+from pipeline import artifacts, layout, looks, sealed, trained_on
 from pipeline.data.catalog.table import read_images
 from pipeline.data.preparation import packed
 from pipeline.data.preparation.recipe import Recipe
@@ -24,6 +24,7 @@ from pipeline.explain.lesson import lesson
 from pipeline.explain.steps import steps
 from pipeline.measurement import Measurement, measure
 from pipeline.models.layers import Layer
+from pipeline.paired import images_digest, read_predictions
 from pipeline.report import figures, judged, scores
 from pipeline.report.answer import Search
 from pipeline.report.explainer_page import explainer_page
@@ -33,9 +34,11 @@ from pipeline.training import program
 from pipeline.training.hyperparameters import parse
 from pipeline.training.settings import EvaluateParams
 
+_STATE = Path("state")  # of the project in the working directory
 
-def run(params: EvaluateParams) -> None:
-    """Measure the network that is registered on the test images as preprocess stored them.
+
+def run(params: EvaluateParams, state: Path = _STATE) -> None:
+    """Measure the network that is registered on the test images as preprocess stored them, and write down in `state` that it was.
 
     Raises CertificateBroken, before the test images are opened, when the split is not the one that was certified or the model
     was trained on other images than its train and val.
@@ -55,6 +58,7 @@ def run(params: EvaluateParams) -> None:
         "model_digest": artifacts.file_digest(layout.MODEL / artifacts.MANIFEST),
         "test_digest": seal,
     }
+    looks.note(state, images_digest(read_predictions(measured.predictions_csv())), belongs_to["model_digest"])
     metrics = measured.metrics(params.confidence) | belongs_to
     _write_tables(layout.EVALUATION, measured)
     artifacts.write_json(layout.EVALUATION / "metrics.json", metrics)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict
 from pathlib import Path
 
-from pipeline import artifacts, layout
+from pipeline import artifacts, layout, looks
+from pipeline.paired import images_digest, read_predictions
 from pipeline.report import scores
 from pipeline.tracking.finished import FinishedModel, read_finished
 from pipeline.tracking.origin import Origin
@@ -14,12 +15,17 @@ from pipeline.tracking.settings import RegisterParams
 
 _UNKNOWN = Origin()
 _AT_A_TIME = 1024  # images; no influence on what is said of them
+_STATE = Path("state")  # of the project in the working directory
 
 
-def run(params: RegisterParams, tracking_uri: str, experiment: str = "convoy", origin: Origin = _UNKNOWN) -> None:
+def run(
+    params: RegisterParams, tracking_uri: str, experiment: str = "convoy", origin: Origin = _UNKNOWN, state: Path = _STATE
+) -> None:
     """Register the model unless it is registered already, write down what came of it, and say what to do next."""
     model = read_finished(layout.MODEL, layout.EVALUATION)
-    registration = register(model, params.registered_name(model.source), tracking_uri, experiment, params, origin, _predictions)
+    looked = looks.models(state, images_digest(read_predictions(artifacts.read_bytes(layout.EVALUATION / "predictions.csv"))))
+    name = params.registered_name(model.source)
+    registration = register(model, name, tracking_uri, experiment, params, origin, _predictions, looked)
     artifacts.write_json(layout.REGISTRATION, asdict(registration))
     print(summary(registration, model))
 
@@ -39,13 +45,13 @@ def conclusion() -> str:
 def summary(registration: Registration, model: FinishedModel) -> str:
     """What a person wants to read at the end of `dvc repro`."""
     alias = registration.alias
-    looks = "this model alone" if registration.test_looks == 1 else f"{registration.test_looks} models"
+    by = "this model alone" if registration.test_looks == 1 else f"{registration.test_looks} models"
     title = "champion" if alias == "champion" else "challenger, not champion"
     return "\n".join(
         [
             f"{title}: {registration.name} version {registration.version} ({registration.reason})",
             *scores.lines(model.facts["selection"], model.test),
-            f"test images: looked at by {looks} so far",
+            f"test images: looked at by {by} so far",
             f"tracking: {registration.tracking_uri}",
             "next:",
             f"  {registration.pull_command}",

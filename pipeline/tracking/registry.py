@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 import warnings
+from collections.abc import Collection
 from dataclasses import asdict, dataclass
 from functools import partial
 from importlib.metadata import version as installed_version
@@ -61,11 +62,13 @@ def register(
     params: RegisterParams = _DEFAULT,
     origin: Origin = _UNKNOWN,
     measure: Measure | None = None,
+    looked: Collection[str] = (),
 ) -> Registration:
     """Log the refit run, register the model under `name` unless it is there already, and set the alias it deserves.
 
-    origin: where it comes from, for `convoy rebuild`; measure: what another model says of the test images of this project. Raises
-    TrackingUnreachable; nothing is lost then and the same call completes what is missing.
+    origin: where it comes from, for `convoy rebuild`; measure: what another model says of the test images of this project;
+    looked: digests of the models that were measured on them here. Raises TrackingUnreachable; nothing is lost then and the same
+    call completes what is missing.
     """
     with reaching(uri):
         client = connect(uri)
@@ -77,7 +80,7 @@ def register(
         version = _completed(client, found, model, tags) if found else _create_version(client, name, run_id, model, tags, uri)
         later = partial(champion_later, client, uri, measure)
         verdict = settle(log, str(version.version), judgement(client, model, version, params, later))
-        looks = _looks(client, experiment, version)
+        looks = _looks(client, experiment, version, looked)
         _describe(client, version, model, verdict, looks)
         command = _pull_command(client, name, verdict.alias)
     accuracy = float(model.test["test_accuracy"])
@@ -94,10 +97,10 @@ def _tags(client: MlflowClient, run_id: str, model: FinishedModel, params: Regis
     return of_study | version_tags(model) | origin.tags() | source | licence
 
 
-def _looks(client: MlflowClient, experiment: str, version: ModelVersion) -> int:
+def _looks(client: MlflowClient, experiment: str, version: ModelVersion, looked: Collection[str]) -> int:
     """How many models were measured on the test images of this version, which is one of them."""
     images = version.tags[IMAGES_TAG]
-    note_look(client, str(version.run_id), images)
+    note_look(client, str(version.run_id), images, looked)
     return count_looks(client, experiment, images)
 
 
