@@ -9,6 +9,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from mlflow import MlflowClient
 from PIL import Image
 
 from pipeline import artifacts, layout
@@ -100,6 +101,8 @@ def test_sync_shows_the_study_of_the_present_results_or_else_the_latest(
         artifacts.write_text(here / layout.SEARCH / "best.yaml", f"study_id: {searched}\n")
     assert main(["sync"]) == 0
     assert f"study {synced}: 0 trials in sqlite" in capsys.readouterr().out
+    assert main(["sync", "--json"]) == 0
+    assert {"study_id": synced, "trials_done": 0, "created": 0}.items() <= json.loads(capsys.readouterr().out).items()
 
 
 def test_the_end_of_a_run_is_pulled_and_predicts_where_the_project_is_unknown(
@@ -117,6 +120,9 @@ def test_the_end_of_a_run_is_pulled_and_predicts_where_the_project_is_unknown(
     assert main(["rollback", "--reason", "I do not"]) == 4 and "no version was champion before" in capsys.readouterr().err
     assert main(["history", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["reason"] == "the first version with a test result"
+    MlflowClient(mlflow_uri, mlflow_uri).delete_registered_model_alias("convoy-bands", "champion")
+    assert main(["promote", "1", "--reason", "I like it", "--json"]) == 0
+    assert {"version": "1", "how": "promote"}.items() <= json.loads(capsys.readouterr().out).items()
 
     monkeypatch.chdir(tmp_path)
     assert main(["pull", "champion"]) == 2
@@ -142,6 +148,8 @@ def test_the_end_of_a_run_is_pulled_and_predicts_where_the_project_is_unknown(
     meant = ["--model", "models:/convoy-bands/1", "--tracking-uri", mlflow_uri, "--engine", "onnx"]
     assert main(["predict", "*.png", *meant, "--output", "labels.csv"]) == 3
     assert "2 images, 1 of them refused: labels.csv" in capsys.readouterr().out
+    assert main(["predict", "dark.png", "--output", "labels.json", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == {"images": 1, "refused": 0, "output": "labels.json"}
     with Path("labels.csv").open(newline="") as table:
         assert [row["label"] for row in csv.DictReader(table)] == ["", answer["label"]]
     assert main(["pull", "convoy-bands@champion"]) == 2

@@ -162,10 +162,11 @@ def test_a_change_makes_stale_what_reads_it_and_nothing_else(
 
 
 def test_the_registered_version_is_made_again_bit_for_bit(reproduced: Path) -> None:
-    output = _run(reproduced, "python -m pipeline rebuild 1")
+    output = _run(reproduced, "python -m pipeline rebuild 1 --json")
 
     assert "packages as recorded" in output
     assert "data: train and val bit-identical, catalog and split from DVC" in output
+    assert json.loads(output[output.rindex("\n{") :])["identical"] is True
     assert "result: bit-identical weights" in output and "files of the model folder are identical" in output
     assert len(_run(reproduced, "git worktree list").splitlines()) == 1
 

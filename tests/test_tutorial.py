@@ -78,7 +78,7 @@ class Terminal:
     def close(self) -> None:
         """End the shell and what it left in the background."""
         os.killpg(self._bash.pid, signal.SIGTERM)
-        self._bash.wait(30)
+        self._bash.communicate(timeout=30)
 
     def _printed(self) -> str:
         return self._log.read_text(errors="replace")

@@ -35,7 +35,9 @@ def _act(options: argparse.Namespace) -> None:
         predictions = tally.of(_shown(label(model, paths), options))
         if options.output:
             output.write(options.output, model.classes, predictions)
-            print(f"{tally.count} images, {tally.refused} of them refused: {options.output}")
+            told = {"images": tally.count, "refused": tally.refused, "output": str(options.output)}
+            line = f"{tally.count} images, {tally.refused} of them refused: {options.output}"
+            print(json.dumps(told, ensure_ascii=False) if options.json else line)
         else:
             for prediction in predictions:
                 print(json.dumps(prediction.record(), ensure_ascii=False) if options.json else prediction.line())
@@ -106,7 +108,9 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--tracking-uri", help="with models:/…; default: the project's, or MLFLOW_TRACKING_URI")
     parser.add_argument("--output", type=Path, metavar="FILE", help="write a table: .csv, .json, .jsonl or .parquet")
-    parser.add_argument("--json", action="store_true", help="one JSON object a line, with all probabilities")
+    parser.add_argument(
+        "--json", action="store_true", help="one JSON object a line: all probabilities, or with --output the counts"
+    )
     parser.add_argument("--column", default="path", help="of a CSV file, with paths relative to it (default: path)")
     parser.add_argument("--engine", choices=("auto", "torch", "onnx", "int8"), default="auto", help="what runs the network")
     parser.add_argument("--device", choices=("auto", "cpu", "cuda"), default="auto", help="where it runs (default: auto)")

@@ -5,9 +5,13 @@ from __future__ import annotations
 import argparse
 import json
 from dataclasses import asdict
+from typing import TYPE_CHECKING
 
 from pipeline.commands import project
 from pipeline.commands.command import Command
+
+if TYPE_CHECKING:
+    from pipeline.tracking.alias_log import Entry
 
 
 def _promote(options: argparse.Namespace) -> None:
@@ -16,7 +20,8 @@ def _promote(options: argparse.Namespace) -> None:
     from pipeline.tracking import promotion
 
     moved = promotion.promote(uri, name, version, options.reason)
-    print(f"champion: {name} version {moved.version}; before: {moved.previous or 'none'}")
+    told = f"champion: {name} version {moved.version}; before: {moved.previous or 'none'}"
+    print(_line(moved) if options.json else told)
 
 
 def _rollback(options: argparse.Namespace) -> None:
@@ -24,7 +29,8 @@ def _rollback(options: argparse.Namespace) -> None:
     from pipeline.tracking import promotion
 
     moved = promotion.rollback(uri, name, options.reason)
-    print(f"champion: {name} version {moved.version} again; version {moved.previous} comes back by `convoy promote` alone")
+    told = f"champion: {name} version {moved.version} again; version {moved.previous} comes back by `convoy promote` alone"
+    print(_line(moved) if options.json else told)
 
 
 def _history(options: argparse.Namespace) -> None:
@@ -32,8 +38,13 @@ def _history(options: argparse.Namespace) -> None:
     from pipeline.tracking import promotion
 
     entries = promotion.history(uri, name)
-    shown = [json.dumps(asdict(one), ensure_ascii=False) for one in entries] if options.json else promotion.lines(entries)
-    print("\n".join(shown) or f"{name} has no alias yet")
+    shown = [_line(one) for one in entries] if options.json else promotion.lines(entries) or [f"{name} has no alias yet"]
+    for line in shown:
+        print(line)
+
+
+def _line(entry: Entry) -> str:
+    return json.dumps(asdict(entry), ensure_ascii=False)
 
 
 def _of_version(parser: argparse.ArgumentParser) -> None:
@@ -54,6 +65,7 @@ def _of_history(parser: argparse.ArgumentParser) -> None:
 
 def _why_and_where(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--reason", required=True, metavar="TEXT", type=_reason, help="why; kept in the history with your name")
+    parser.add_argument("--json", action="store_true", help="one JSON object: the entry as `convoy history --json` shows it")
     parser.add_argument("--tracking-uri", help="default: the project's, or MLFLOW_TRACKING_URI")
 
 

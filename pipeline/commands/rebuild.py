@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
+import json
+import sys
+from dataclasses import asdict
 
 from pipeline.commands import project
 from pipeline.commands.command import Command
@@ -14,7 +18,10 @@ def _act(options: argparse.Namespace) -> None:
     uri, name = project.registry(options.tracking_uri, name or None)
     from pipeline.rebuild.run import rebuild
 
-    rebuild(root, uri, name, version, options.tolerance)
+    with contextlib.redirect_stdout(sys.stderr if options.json else sys.stdout):
+        found = rebuild(root, uri, name, version, options.tolerance)
+    if options.json:
+        print(json.dumps({"name": name, "version": version} | asdict(found), indent=2, ensure_ascii=False))
 
 
 def _arguments(parser: argparse.ArgumentParser) -> None:
@@ -26,6 +33,7 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
         help="how far apart two weights may be, as a share of the largest of their tensor (default: 0.001)",
     )
     parser.add_argument("--tracking-uri", help="default: the project's, or MLFLOW_TRACKING_URI")
+    parser.add_argument("--json", action="store_true", help="one JSON object at the end; what is told on the way goes to stderr")
 
 
 COMMANDS = (
@@ -36,6 +44,7 @@ COMMANDS = (
         {
             "rebuild 3": "version 3 of the project's model",
             "rebuild convoy-digits/3 --tolerance 0": "only bit-identical weights will do",
+            "rebuild 3 --json": "for a script",
         },
         _act,
         _arguments,

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import json
 from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from pipeline import layout, params
@@ -20,6 +22,7 @@ def _act(options: argparse.Namespace) -> None:
     root = project.enter()
     parameters = params.load(layout.PARAMS)
     from pipeline.study import store
+    from pipeline.tracking.connection import redacted
     from pipeline.tracking.project import project as show
 
     url = layout.study_database(layout.state(root))
@@ -34,8 +37,16 @@ def _act(options: argparse.Namespace) -> None:
         return progress.shown(trials, len(trials), "sync", "trials")
 
     done = show(store.read(url, study_id), uri, parameters.search.experiment, watch=watched)
+    address = redacted(uri)
+    if options.json:
+        print(json.dumps({"study_id": study_id, "tracking_uri": address} | asdict(done), indent=2, sort_keys=True))
+        return
     shown = f"{done.trials_done} trials" + (f" and {done.reruns_done} reruns" if done.reruns_done else "")
-    print(f"study {study_id}: {shown} in {uri} ({done.created} runs created, {done.updated} updated)")
+    print(f"study {study_id}: {shown} in {address} ({done.created} runs created, {done.updated} updated)")
+
+
+def _arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--json", action="store_true", help="one JSON object: which study, where, what was created and updated")
 
 
 COMMANDS = (
@@ -43,7 +54,8 @@ COMMANDS = (
         "sync",
         "Look before and while it runs",
         "make MLflow equal to the study",
-        {"sync": "after MLflow was away, moved or emptied"},
+        {"sync": "after MLflow was away, moved or emptied", "sync --json": "for a script"},
         _act,
+        _arguments,
     ),
 )

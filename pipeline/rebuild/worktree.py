@@ -66,9 +66,10 @@ def checkout(root: Path, project: Path, outputs: Sequence[str]) -> bool:
 
 
 def run_stage(project: Path, stage: str) -> None:
-    """By the code of the worktree; raises NotRebuildable when it fails, whose own message stands above."""
+    """By the code of the worktree, which prints where we do; raises NotRebuildable when it fails, whose message stands above."""
     environment = {**os.environ, "PYTHONPATH": str(project)}
-    done = subprocess.run([sys.executable, "-m", "pipeline", stage], cwd=project, env=environment, check=False)
+    command = [sys.executable, "-m", "pipeline", stage]
+    done = subprocess.run(command, cwd=project, env=environment, stdout=sys.stdout, check=False)
     if done.returncode:
         why = f"the stage ended with exit code {done.returncode}, as told above"
         raise NotRebuildable(stage, why=why, remedy="make what it misses available and rebuild again")
