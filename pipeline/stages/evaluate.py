@@ -64,9 +64,10 @@ def run(params: EvaluateParams, state: Path = _STATE) -> None:
     artifacts.write_json(layout.EVALUATION / "metrics.json", metrics)
     artifacts.write_bytes(layout.EVALUATION / "trained_on.npy", trained_on.to_bytes(itertools.chain(*trained.values())))
     artifacts.write_text(layout.EVALUATION / "scores.md", scores.page(facts["selection"], metrics))
+    print("\n".join(scores.lines(facts["selection"], metrics)))  # before the pages, which take seconds
     network = program.network_of(hyperparameters, recipe, weights)
     _write_pages(layout.EVALUATION, measured, metrics, facts, hyperparameters.layers(len(recipe.classes)), network, recipe)
-    print("\n".join([*scores.lines(facts["selection"], metrics), f"report: {layout.EVALUATION / 'report.html'}"]))
+    print(f"report: {layout.EVALUATION / 'report.html'}")
 
 
 def _recipe() -> Recipe:
