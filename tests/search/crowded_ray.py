@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from pipeline.search import ray_environment, tuner
+from pipeline.search import ray_environment
 from pipeline.search.local_ray import LocalRay
 from pipeline.search.messages import Assignment, TrialData
 from pipeline.search.resources import Resources
@@ -19,6 +19,10 @@ from pipeline.search.room import Room
 from pipeline.study.records import TrialRecord
 from tests.search.driving import SPACE, Search
 from tests.training.samples import noise
+
+ray_environment.prepare(threads=1)  # before Ray is imported
+
+from pipeline.search import tuner  # noqa: E402
 
 GIB = 2**30
 SMALL = "\n  model.filters: 2\n  model.pooling: none\n"
@@ -47,7 +51,6 @@ def main(folder: Path) -> None:
         return Assignment(*values, device="cpu", trials_a_gpu=room.trials_a_gpu)
 
     tuner.StudyScheduler = Listening  # type: ignore[misc]
-    ray_environment.prepare(threads=1)
     with LocalRay(slots=4, gpus=1, data_bytes=data.nbytes) as ray:
         if ray.ready(lambda: True):
             tuner.train_all(phases, assign, data, room, folder / "ray")
