@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import os
 import shutil
 import sys
@@ -21,6 +22,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Run the files that take a minute or more before the others."""
     rank = {name: index for index, name in enumerate(_LONGEST_FILES)}
     items.sort(key=lambda item: rank.get(item.path.name, len(rank)))
+
+
+@pytest.fixture(autouse=True, scope="module")
+def what_is_there_stays() -> None:
+    """A look for garbage takes seconds once torch, MLflow and Ray are loaded: what is there between two files is passed over."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)

@@ -161,6 +161,7 @@ def test_a_change_makes_stale_what_reads_it_and_nothing_else(
         path.unlink() if before is None else path.write_bytes(before)
 
 
+@pytest.mark.campaign  # half a minute; tests/rebuild/ has what it is made of
 def test_the_registered_version_is_made_again_bit_for_bit(reproduced: Path) -> None:
     output = _run(reproduced, "python -m pipeline rebuild 1 --json")
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import random
-import re
 import signal
 import sqlite3
 import subprocess
@@ -15,7 +14,6 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.study import store
 from tests import searches
 
 TRIALS = 6
@@ -149,20 +147,6 @@ def test_asked_to_end_while_ray_still_starts_a_search_ends_as_at_any_other_momen
     assert driver.wait(timeout=60) == 143
     assert "run the same command to go on" in (folder / "output.txt").read_text()
     assert searches.ledger(folder) == []
-
-
-def test_another_space_is_another_study_and_what_differs_is_said(tmp_path: Path, migrated_mlflow: Path) -> None:
-    folder = searches.write_project(tmp_path / "project", migrated_mlflow, trials=2)
-    output, space = folder / "output.txt", folder / "space.yaml"
-    for words in ("begins", ": space\n"):
-        driver = searches.start(folder)
-        while words not in output.read_text() and driver.poll() is None:
-            time.sleep(0.05)
-        driver.terminate()
-        assert driver.wait(timeout=60) == 143, output.read_text()
-        space.write_text(space.read_text().replace("model.filters: 8", "model.filters: 4"))
-    assert re.search(r"study \w+ is new; other than \w+: space\n", output.read_text())
-    assert len(store.tables.study_rows(store.tables.connect(f"sqlite:///{folder}/state/studies.db"))) == 2
 
 
 def test_a_driver_whose_parent_is_gone_saves_and_ends_while_the_next_one_waits(tmp_path: Path, migrated_mlflow: Path) -> None:

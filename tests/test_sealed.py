@@ -16,7 +16,7 @@ from pipeline.data.catalog.settings import IngestParams
 from pipeline.data.catalog.table import read_images
 from pipeline.data.images.decode import decode
 from pipeline.data.preparation.recipe import PreprocessParams
-from pipeline.data.preparation.steps import Contrast, Denoise, Resize
+from pipeline.data.preparation.steps import Denoise, Resize
 from pipeline.data.split.assign import SplitParams
 from pipeline.data.split.table import read_splits, to_bytes
 from pipeline.errors import CertificateBroken, StageOutOfDate
@@ -27,7 +27,7 @@ from tests import searches
 from tests.folders import save
 from tests.projects import CLASSES, images_of, write_winner
 
-STEPS = (Denoise(filter="gaussian"), Resize(fit="stretch"), Contrast(tiles=2))
+STEPS = (Denoise(filter="gaussian"), Resize(fit="stretch"))
 
 
 def test_search_and_refit_give_identical_bytes_with_the_test_split_permuted_and_gone(

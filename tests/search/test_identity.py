@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 import shutil
 from pathlib import Path
 
@@ -9,8 +10,9 @@ import pipeline
 from pipeline.data.preparation.recipe import Recipe
 from pipeline.errors import DoesNotFit, OverLimit
 from pipeline.search import identity
-from pipeline.search.run import new_study, require_feasible
+from pipeline.search.run import _announce, new_study, require_feasible
 from pipeline.search.settings import Limits, SearchParams
+from pipeline.study import store
 from tests import projects
 from tests.imports import MODULES, closure
 from tests.search.driving import SPACE, space
@@ -217,3 +219,17 @@ def test_whether_a_network_fits_is_known_without_building_it(tmp_path: Path, rec
         require_feasible(space(tmp_path), recipe, Limits(), {**deep, "model.num_conv_layers": 4})
     with pytest.raises(OverLimit):
         require_feasible(space(tmp_path), recipe, Limits(parameters=1000), {**deep, "model.num_conv_layers": 3})
+
+
+def test_another_space_is_another_study_and_what_differs_is_said(
+    recipe: Recipe, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    url = f"sqlite:///{tmp_path / 'studies.db'}"
+    for text in (SPACE, SPACE, SPACE.replace("high: 9", "high: 8")):
+        row = new_study(SETTINGS, space(tmp_path, text), recipe, {})
+        study, before = store.create(url, row)
+        _announce(study, before, row)
+    begins, again, other = capsys.readouterr().out.splitlines()
+    assert begins == again and begins.endswith("begins")
+    assert re.fullmatch(r"study \w+ is new; other than \w+: space", other)
+    assert len(store.rows(url)) == 2
