@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 
 from pipeline.errors import ConvoyError, DiskFull
 from pipeline.search.budget import Budget, Limit, Used
-from pipeline.search.failures import Failures
+from pipeline.search.ends import Ends
 from pipeline.search.launching import INFEASIBLE_IN_A_ROW, Launching
 from pipeline.search.messages import Message
 from pipeline.search.packing import GPU_MEGABYTES
@@ -19,16 +19,14 @@ from pipeline.search.regret import Regret
 from pipeline.search.roster import Roster
 from pipeline.search.settings import SearchParams
 from pipeline.search.space import Space
-from pipeline.search.stopping import decide, share, stopping
+from pipeline.search.stopping import stopping
 from pipeline.search.suggestions import Suggestions
 from pipeline.search.tally import Tally
-from pipeline.search.verdict import measured, verdict
 from pipeline.search.waiting import Waiting
 from pipeline.search.wall_time import WallTime
-from pipeline.study.records import ENDED, UNCOUNTED, Outcome, TrialRecord
+from pipeline.study.records import ENDED, Outcome, TrialRecord
 from pipeline.study.store import Study
 from pipeline.training.hyperparameters import Value
-from pipeline.training.metrics import EpochMetrics
 
 _ALL_RUN = Limit("space", "every configuration of the space", at_once=False)
 
@@ -51,7 +49,7 @@ class Conductor:
         clock: Callable[[], float] = time.monotonic,
         costs: Callable[[Mapping[str, Value]], Mapping[str, float]] = lambda hyperparameters: {},
     ) -> None:
-        self._study, self._params, self._ended, self._costs = study, params, ended, costs
+        self._study, self._params, self._costs = study, params, costs
         self._rule = stopping(params.stopping, params.rule())
         self.budget = Budget.of(params)
         self._wall_time = WallTime(study.row.seconds_used, clock, lambda used: study.update(seconds_used=used, finished=False))
@@ -62,11 +60,11 @@ class Conductor:
         self._to_resume = [trial for trial in snapshot.trials if trial.state not in ENDED and trial.key not in waiting]
         self._launching = Launching(self._roster.runs, fits, params.limits.latency_ms)
         self._suggestions = Suggestions(study, space, params, self._roster.runs, self._launching.fits)
-        self._failures = Failures()
         self._regret = Regret(self.budget.regret, space, params.seed, snapshot.direction)
         self._regret.look(self._roster.trials, self._roster.tally.done)
+        self._ends = Ends(study, params, self._rule, self._roster, self._waiting, self._regret, ended)
         self.stopped_by = ""  # why the search was asked to end before its budget
-        self.failure: ConvoyError | None = None
+        self._failure: ConvoyError | None = None
 
     @property
     def seconds_used(self) -> float:
@@ -87,6 +85,11 @@ class Conductor:
     def spent(self) -> Limit | None:
         """The limit of the budget that is met, or the end of the space."""
         return self.budget.spent(self.used) or (_ALL_RUN if self._suggestions.exhausted else None)
+
+    @property
+    def failure(self) -> ConvoyError | None:
+        """Why the search cannot go on."""
+        return self._failure or self._ends.failure
 
     @property
     def over(self) -> bool:
@@ -130,20 +133,19 @@ class Conductor:
             self._learned(key, {GPU_MEGABYTES: message.gpu_megabytes})
         known = len(self._roster[key].epochs)
         for metrics in (metrics for metrics in message.epochs if metrics.epoch > known):
-            if (end := self._trained(key, metrics)) is not None:
-                self._conclude(key, end)
+            if self._ends.trained(key, metrics):
                 return True
         if message.end == "disk full":  # the trial is put aside
-            self.failure = self.failure or DiskFull(key, why=message.reason, remedy="free space and run the same command again")
+            self._failure = self._failure or DiskFull(key, why=message.reason, remedy="free space and run the same command again")
         elif message.end:
-            self._end(key, Outcome(message.end, reason=message.reason))
+            self._ends.end(key, Outcome(message.end, reason=message.reason))
             return True
         return self.over
 
     def lost(self, key: str, reason: str) -> None:
         """A worker died again and again on this trial."""
         if key in self._roster.live:
-            self._end(key, Outcome("failed", reason=reason))
+            self._ends.end(key, Outcome("failed", reason=reason))
 
     def stop(self, why: str) -> None:
         """Ask for the end: running trials are put aside after their present epoch. Safe in a signal handler."""
@@ -158,8 +160,8 @@ class Conductor:
         finished = self.exhausted() and not self.stopped_by and self.failure is None
         for key in self._waiting if finished else ():
             self._waiting.remove(key)
-            if (end := self._verdict(self._roster[key], stop=True)) is not None:
-                self._finish(key, end)
+            if (end := self._ends.verdict(self._roster[key], stop=True)) is not None:
+                self._ends.commit(key, end)
         left_by_a_killed_driver = {trial.key for trial in self._to_resume if trial.state == "running"}
         for key in sorted({*self._roster.live, *left_by_a_killed_driver}):
             self._study.interrupt(key)
@@ -172,10 +174,10 @@ class Conductor:
             trial = self._to_resume.pop(0)
             if trial.state in ("paused", "interrupted"):
                 self._study.resume(trial.key)
-            end = self._launching.refusal(trial) or self._verdict(trial, stop=trial.stops[-1:] == (True,))
+            end = self._launching.refusal(trial) or self._ends.verdict(trial, stop=trial.stops[-1:] == (True,))
             if end is None:
                 return trial
-            self._conclude(trial.key, end)
+            self._ends.conclude(trial.key, end)
         return None
 
     def _promoted(self) -> TrialRecord | None:
@@ -204,10 +206,10 @@ class Conductor:
             refusal = self._launching.refusal(trial)
             if refusal is None:
                 return trial
-            self._end(trial.key, refusal)
+            self._ends.end(trial.key, refusal)
             unfit += refusal.state == "infeasible"
         if unfit == INFEASIBLE_IN_A_ROW or (self._suggestions.exhausted and not self._roster.runs.launched):
-            self.failure = self._launching.nothing_fits(self._params.space, unfit)
+            self._failure = self._launching.nothing_fits(self._params.space, unfit)
         return None
 
     def _learned(self, key: str, costs: Mapping[str, float]) -> TrialRecord:
@@ -221,47 +223,7 @@ class Conductor:
         refusal = self._launching.too_slow(self._learned(key, {"latency_ms": latency_ms}))
         if refusal is None:
             return False
-        self._end(key, refusal)
+        self._ends.end(key, refusal)
         if self._launching.too_slow_in_a_row == INFEASIBLE_IN_A_ROW:
-            self.failure = self._launching.nothing_fits(self._params.space, INFEASIBLE_IN_A_ROW)
+            self._failure = self._launching.nothing_fits(self._params.space, INFEASIBLE_IN_A_ROW)
         return True
-
-    def _trained(self, key: str, metrics: EpochMetrics) -> Outcome | None:
-        """Commit an epoch with what the stopping rule says of it; the end of its trial if this was the last."""
-        trial = self._roster.trained(key, metrics)
-        self._waiting.look_again()
-        stop = decide(self._rule, self._roster.curves, key, self._roster.direction)
-        self._study.add_epoch(key, metrics, stop=stop)
-        return self._verdict(trial, stop)
-
-    def _verdict(self, trial: TrialRecord, stop: bool) -> Outcome | None:
-        return verdict(trial, self._params.metric, self._params.stopping if stop and not trial.audited else "")
-
-    def _conclude(self, key: str, outcome: Outcome) -> None:
-        """A trial that trained is at its end, or is to wait: what a rule stops that pauses may go on."""
-        if outcome.state != "pruned" or not self._rule.pauses:
-            self._end(key, outcome)
-            return
-        share, last = self._standing(key)
-        self._study.pause(key, epochs=len(self._roster[key].epochs), share=share, last=last)
-        trial = self._roster.paused(key, outcome.reason)
-        self._waiting.add(key)
-        self._ended(trial)
-
-    def _end(self, key: str, outcome: Outcome) -> None:
-        """Commit it, then draw what follows."""
-        trial = self._finish(key, outcome)
-        self._regret.look(self._roster.trials, self._roster.tally.done)
-        if outcome.state not in UNCOUNTED:
-            self.failure = self._failures.add(trial) or self.failure
-        self._ended(trial)
-
-    def _finish(self, key: str, outcome: Outcome) -> TrialRecord:
-        share, last = self._standing(key)
-        self._study.finish(key, outcome, share=share, last=last)
-        return self._roster.ended(key, outcome)
-
-    def _standing(self, key: str) -> tuple[int, float | None]:
-        """The share of its plan that a trial trained, and its metric there: what the sampler ranks a stopped one by."""
-        epochs, planned = self._roster[key].epochs, self._roster[key].planned_epochs
-        return share(len(epochs), planned), measured(epochs[-1], self._params.metric) if epochs else None
