@@ -12,9 +12,12 @@ from pipeline.errors import raise_all
 
 def _act(options: argparse.Namespace) -> None:
     root = project.enter()
-    from pipeline.check import check_all, question
+    from pipeline.data.progress import waiting
 
-    lines, problems = check_all(root, question(options.point, options.image, options.classes))
+    with waiting("checking"):
+        from pipeline.check import check_all, question
+
+        lines, problems = check_all(root, question(options.point, options.image, options.classes))
     if options.json:
         print(json.dumps({"run": lines, "problems": [problem.record() for problem in problems]}, indent=2, ensure_ascii=False))
     else:

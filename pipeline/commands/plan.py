@@ -13,9 +13,11 @@ from pipeline.commands.command import Command
 def _act(options: argparse.Namespace) -> None:
     root = project.enter()
     parameters = params.load(layout.PARAMS)
+    from pipeline.data.progress import waiting
     from pipeline.planning.plan import plan
 
-    found = plan(parameters.search, layout.state(root))
+    with waiting("training a few networks for a moment"):
+        found = plan(parameters.search, layout.state(root))
     print(json.dumps(found.record(), indent=2, ensure_ascii=False) if options.json else "\n".join(found.lines))
 
 

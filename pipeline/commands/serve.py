@@ -9,13 +9,16 @@ from pipeline.commands.command import Command, positive
 
 
 def _act(options: argparse.Namespace) -> None:
-    import uvicorn
+    from pipeline.data.progress import waiting
 
-    from pipeline.prediction.model import load
-    from pipeline.serving.app import LOOPBACK, create_app
-    from pipeline.serving.limits import Limits
+    with waiting("loading the model"):
+        import uvicorn
 
-    model = load(options.directory, options.engine, options.device)
+        from pipeline.prediction.model import load
+        from pipeline.serving.app import LOOPBACK, create_app
+        from pipeline.serving.limits import Limits
+
+        model = load(options.directory, options.engine, options.device)
     limits = Limits(options.megabytes * 2**20, options.images, options.megapixels * 1_000_000)
     hosts = LOOPBACK if options.host in LOOPBACK else options.allowed_host or ["*"]
     app = create_app(model, limits, hosts)

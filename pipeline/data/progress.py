@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -48,3 +49,17 @@ def shown(
                 file=stream,
                 flush=True,
             )
+
+
+@contextlib.contextmanager
+def waiting(what: str, stream: TextIO | None = None) -> Iterator[None]:
+    """Of something that has no parts to count: while the block runs a terminal shows what it is, and a log nothing."""
+    stream = stream or sys.stderr
+    if not stream.isatty():
+        yield
+        return
+    print(f"{what} …", end="", file=stream, flush=True)
+    try:
+        yield
+    finally:
+        print("\r\x1b[2K", end="", file=stream, flush=True)  # the line is empty again

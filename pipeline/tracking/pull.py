@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline import artifacts
+from pipeline.data.progress import waiting
 from pipeline.errors import ModelNotFound, WrongValue
 from pipeline.prediction.reproduce import reproduce
 from pipeline.tracking.connection import connect, reaching, redacted
@@ -57,7 +58,8 @@ def pull(uri: str, reference: Reference, folder: Path, add: Callable[[Fetched], 
     folder = folder.absolute()
     folder.parent.mkdir(parents=True, exist_ok=True)
     with fetched(uri, reference, beside=folder) as found:
-        reproduce(found.folder)
+        with waiting("trying whether it answers here as it was trained to"):
+            reproduce(found.folder)
         add(found)
         pulled = _origin(folder, found.version, reference, uri)
         artifacts.write_json(found.folder / ORIGIN, asdict(pulled))
@@ -79,7 +81,7 @@ def fetched(uri: str, reference: Reference, beside: Path | None = None) -> Itera
         name = reference.name or _only_name(client)
         version = _version(client, replace(reference, name=name))
     with tempfile.TemporaryDirectory(dir=place[0], prefix=place[1]) as temporary:
-        with reaching(uri):
+        with reaching(uri), waiting(f"fetching {name} version {version.version}"):
             model = download(uri, version, Path(temporary))
         yield Fetched(model, version)
 

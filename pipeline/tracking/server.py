@@ -13,6 +13,7 @@ import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
+from pipeline.data.progress import waiting
 from pipeline.errors import TrackingUnreachable
 
 LOOPBACK = "127.0.0.1"
@@ -53,7 +54,8 @@ def serving(store: str, folder: Path, port: int) -> Iterator[tuple[str, subproce
         )
     try:
         address = f"http://{LOOPBACK}:{port}"
-        _wait(process, address, log)
+        with waiting("starting MLflow's server"):
+            _wait(process, address, log)
         yield address, process
     finally:
         _end(process)

@@ -3,7 +3,9 @@ from __future__ import annotations
 import io
 from collections.abc import Callable
 
-from pipeline.data.progress import shown
+import pytest
+
+from pipeline.data.progress import shown, waiting
 
 
 class Terminal(io.StringIO):
@@ -43,3 +45,13 @@ def test_an_item_may_be_worth_several() -> None:
     log = io.StringIO()
     list(shown(range(12), 120, "sync", "trials", count=lambda item: 10, stream=log, clock=clock(1.0)))
     assert log.getvalue().splitlines() == ["sync: 100 of 120, 10.00 trials/s, 00:02 left"]
+
+
+def test_what_has_no_parts_is_named_on_a_terminal_alone_while_it_lasts_also_when_it_fails() -> None:
+    terminal, log = Terminal(), io.StringIO()
+    with waiting("fetching", terminal), waiting("fetching", log):
+        assert (terminal.getvalue(), log.getvalue()) == ("fetching …", "")
+    assert terminal.getvalue().endswith("\r\x1b[2K")
+    with pytest.raises(ValueError, match="away"), waiting("trying", terminal):
+        raise ValueError("away")
+    assert terminal.getvalue().endswith("trying …\r\x1b[2K") and log.getvalue() == ""
