@@ -11,6 +11,7 @@ import os
 import tempfile
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from itertools import groupby, islice
 from pathlib import Path
 from typing import Any
 
@@ -24,9 +25,10 @@ from pipeline.paired import compare
 from pipeline.prediction.int8 import COST, MODEL
 from pipeline.prediction.labelled import Labelled
 from pipeline.timing import median_ms
-from pipeline.training.engines import FILES, Answer, onnx_answers
+from pipeline.training.engines import FILES, Answer, Images, onnx_answers
 
 _CONFIDENCE = 0.95
+_AT_A_TIME = 64  # images
 _HARDLY = 0.9  # of the size, from which on it is said
 _DENSE = ["MatMul", "Gemm"]  # as ONNX calls dense layers
 
@@ -102,18 +104,24 @@ def _measured(answers: dict[str, Answer], labelled: Labelled, classes: list[str]
     number = {name: index for index, name in enumerate(classes)}
     actual: list[int] = []
     said: dict[str, list[npt.NDArray[np.float32]]] = {form: [] for form in answers}
-    for pixels, label in labelled.images:
-        if label not in number:
+    for pixels, labels in _batches(labelled.images):
+        if strange := set(labels) - number.keys():
             remedy = f"give images of {', '.join(classes)}"
-            raise WrongValue(label, where=labelled.what, why="the model knows no such class", remedy=remedy)
-        actual.append(number[label])
+            raise WrongValue(min(strange), where=labelled.what, why="the model knows no such class", remedy=remedy)
+        actual += [number[label] for label in labels]
         for form, answer in answers.items():
-            said[form].append(answer(pixels[None])[0])
+            said[form].append(answer(pixels))
     if not actual:
         raise MissingFile("labelled images", where=labelled.what, why="there are none", remedy="give a folder of class folders")
-    labels = np.array(actual, dtype=np.int64)
-    outcomes = {form: Outcomes.of(labels, np.stack(rows)) for form, rows in said.items()}
-    return outcomes, {form: _time(answer, pixels[None]) for form, answer in answers.items()}
+    outcomes = {form: Outcomes.of(np.array(actual, dtype=np.int64), np.concatenate(rows)) for form, rows in said.items()}
+    return outcomes, {form: _time(answer, pixels[:1]) for form, answer in answers.items()}
+
+
+def _batches(images: Iterator[tuple[Images, str]]) -> Iterator[tuple[Images, list[str]]]:
+    """Images of one size that follow each other, N×C×H×W, some at a time."""
+    for _, alike in groupby(images, key=lambda one: one[0].shape):
+        while several := list(islice(alike, _AT_A_TIME)):
+            yield np.stack([pixels for pixels, _ in several]), [label for _, label in several]
 
 
 def _time(answer: Answer, image: npt.NDArray[np.uint8]) -> float:
