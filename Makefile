@@ -32,7 +32,7 @@ types: .venv/installed-test
 	mypy
 
 tests: .venv/installed-test
-	pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
+	pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder --durations 20
 
 ## The same tests with every line counted that they or the processes that they start run; twice the time, about 16 minutes.
 coverage: .venv/installed-test

@@ -17,6 +17,7 @@ SEARCH = Path("results/search")  # leaderboard.csv, best.yaml, front.yaml, histo
 MODEL = Path("model")  # program.pt2, model.onnx, weights.safetensors, model.json, …, manifest.json with the sha256 of each
 EVALUATION = Path("results/evaluation")  # metrics.json, predictions.csv, report.html, explainer.html, …
 REGISTRATION = Path("results/registration.json")
+REPORT = Path("results/report.html")  # that of the evaluation, with what the registry decided
 
 _EXPERIMENT_COPIES = (".dvc", "tmp", "exps")  # where `dvc exp run --temp` and `--queue` put their copies
 

@@ -10,6 +10,7 @@ from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
 from pipeline.measurement import Measurement
+from pipeline.report.against import UNDECIDED
 from pipeline.report.answer import Search, answer
 from pipeline.report.judged import Looked, judged
 from pipeline.report.model_template import STYLE, TEMPLATE
@@ -47,6 +48,7 @@ def model_page(
     counts = {**recipe["counts"], "test": len(measured.test)}
     values = {
         "style": Markup(THEME + STYLE + PRINT),  # noqa: S704 our own constants
+        "undecided": UNDECIDED,
         "answer": answer(facts, metrics, search, model.multiply_adds),
         "search": searched(search, facts, model.refit),
         "test": judged(measured, names, looked, metrics["confidence"]),

@@ -8,6 +8,7 @@ STYLE = """
 .big { font-size: 54px; line-height: 1.05; font-weight: 650; letter-spacing: -.03em; font-variant-numeric: tabular-nums; margin: 0; max-width: none; } .unit { font-size: 15px; font-weight: 400; letter-spacing: 0; color: var(--soft); }
 .middle { font-size: 24px; line-height: 1.2; font-weight: 650; letter-spacing: -.015em; font-variant-numeric: tabular-nums; margin: 0 0 2px; }
 dl { display: grid; grid-template-columns: auto auto; gap: 1px 12px; margin: 8px 0 0; font-size: 13.5px; justify-content: space-between; } dt { color: var(--soft); overflow-wrap: anywhere; } dd { margin: 0; text-align: right; font-variant-numeric: tabular-nums; }
+.decided { margin: 0 0 8px; } .decided p { max-width: none; } .decided .soft { margin: 0; font-size: 13.5px; }
 .hero ul { font-size: 13.5px; padding-left: 17px; margin: 6px 0 0; } .hero svg.chart { margin: 4px 0 0; }
 .confusion { width: auto; font-size: 13px; margin: 6px auto 12px; } .confusion td { text-align: center; min-width: 34px; padding: 5px; border: 1px solid var(--card); font-variant-numeric: tabular-nums; color: var(--soft); } .confusion td.hit { color: var(--ink); background: rgb(var(--first-rgb) / var(--share)); } .confusion td.miss { background: rgb(var(--second-rgb) / calc(.12 + .88 * var(--share))); color: var(--ink); } .confusion td.deep { color: #fff; } .confusion th { padding: 5px 8px; border: 0; font-weight: 500; color: var(--ink); } .confusion th.up { writing-mode: vertical-rl; transform: rotate(180deg); text-align: left; vertical-align: top; max-height: 130px; overflow: hidden; }
 @media screen and (prefers-color-scheme: dark) { .confusion td.deep { color: #0c1116; } }
@@ -62,7 +63,7 @@ TEMPLATE = """<!doctype html>
 <dl style="margin: 0">{% for score in answer.others %}<dt>{{ score.name }}</dt><dd>{{ score.value }} <span class="soft small">{{ score.low }}–{{ score.high }}</span></dd>{% endfor %}<dt>calibration error</dt><dd>{{ answer.calibration_error }}</dd></dl>
 </div>
 </section>
-<p class="soft small">Whether this model becomes champion is decided by <code>convoy register</code>, against the present one on the same test images; <code>results/registration.json</code> holds the reason.</p>
+{{ undecided }}
 <nav aria-label="Sections"><a href="#search">Search</a><a href="#mattered">What mattered</a><a href="#time">Time</a><a href="#curves">Learning curves</a><a href="#test">Classes</a><a href="#calibration">Calibration</a><a href="#mistakes">Mistakes</a><a href="#saliency">Where it looked</a><a href="#data">Data</a><a href="#again">Again</a></nav>
 </header>
 

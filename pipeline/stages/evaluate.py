@@ -18,6 +18,7 @@ from pipeline.data.catalog.table import read_images
 from pipeline.data.preparation import packed
 from pipeline.data.preparation.recipe import Recipe
 from pipeline.data.preparation.standardize import Standardize
+from pipeline.data.progress import waiting
 from pipeline.errors import StageOutOfDate
 from pipeline.explain import saliency
 from pipeline.explain.lesson import lesson
@@ -66,7 +67,8 @@ def run(params: EvaluateParams, state: Path = _STATE) -> None:
     artifacts.write_text(layout.EVALUATION / "scores.md", scores.page(facts["selection"], metrics))
     print("\n".join(scores.lines(facts["selection"], metrics)))  # before the pages, which take seconds
     network = program.network_of(hyperparameters, recipe, weights)
-    _write_pages(layout.EVALUATION, measured, metrics, facts, hyperparameters.layers(len(recipe.classes)), network, recipe)
+    with waiting("drawing the report"):
+        _write_pages(layout.EVALUATION, measured, metrics, facts, hyperparameters.layers(len(recipe.classes)), network, recipe)
     print(f"report: {layout.EVALUATION / 'report.html'}")
 
 

@@ -1,4 +1,4 @@
-"""register: the model and its test result → MLflow's registry, and results/registration.json."""
+"""register: the model and its test result → MLflow's registry, results/registration.json, and the report with the decision."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ from dataclasses import asdict
 from pathlib import Path
 
 from pipeline import artifacts, layout, looks
+from pipeline.data.progress import waiting
 from pipeline.paired import images_digest, read_predictions
 from pipeline.report import scores
+from pipeline.report.against import decided
 from pipeline.tracking.finished import FinishedModel, read_finished
 from pipeline.tracking.origin import Origin
 from pipeline.tracking.registry import Registration, register
@@ -25,8 +27,10 @@ def run(
     model = read_finished(layout.MODEL, layout.EVALUATION)
     looked = looks.models(state, images_digest(read_predictions(artifacts.read_bytes(layout.EVALUATION / "predictions.csv"))))
     name = params.registered_name(model.source)
-    registration = register(model, name, tracking_uri, experiment, params, origin, _predictions, looked)
+    with waiting("registering"):
+        registration = register(model, name, tracking_uri, experiment, params, origin, _predictions, looked)
     artifacts.write_json(layout.REGISTRATION, asdict(registration))
+    artifacts.write_text(layout.REPORT, _report(registration))
     print(summary(registration, model))
 
 
@@ -42,19 +46,37 @@ def conclusion() -> str:
     return summary(Registration(**artifacts.read_json(layout.REGISTRATION)), read_finished(layout.MODEL, layout.EVALUATION))
 
 
+def _report(registration: Registration) -> str:
+    page = artifacts.read_bytes(layout.EVALUATION / "report.html").decode()
+    return decided(
+        page,
+        title=_title(registration),
+        name=registration.name,
+        version=registration.version,
+        reason=registration.reason,
+        looks=_looks(registration),
+    )
+
+
+def _title(registration: Registration) -> str:
+    return "champion" if registration.alias == "champion" else "challenger, not champion"
+
+
+def _looks(registration: Registration) -> str:
+    return "this model alone" if registration.test_looks == 1 else f"{registration.test_looks} models"
+
+
 def summary(registration: Registration, model: FinishedModel) -> str:
     """What a person wants to read at the end of `dvc repro`."""
-    alias = registration.alias
-    by = "this model alone" if registration.test_looks == 1 else f"{registration.test_looks} models"
-    title = "champion" if alias == "champion" else "challenger, not champion"
     return "\n".join(
         [
-            f"{title}: {registration.name} version {registration.version} ({registration.reason})",
+            f"{_title(registration)}: {registration.name} version {registration.version} ({registration.reason})",
             *scores.lines(model.facts["selection"], model.test),
-            f"test images: looked at by {by} so far",
+            f"test images: looked at by {_looks(registration)} so far",
+            f"report: {layout.REPORT}",
             f"tracking: {registration.tracking_uri}",
             "next:",
             f"  {registration.pull_command}",
-            f"  convoy predict --model {alias} IMAGE",
+            f"  convoy predict --model {registration.alias} IMAGE",
         ]
     )

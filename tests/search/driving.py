@@ -88,6 +88,7 @@ class Search:
     checkpoints: dict[str, list[EpochMetrics]] = field(default_factory=dict)
     ledger: list[tuple[str, int]] = field(default_factory=list)  # trial key and number of every epoch trained
     ended: list[TrialRecord] = field(default_factory=list)
+    listener: Callable[[TrialRecord], object] = lambda trial: None  # is told of each end as well
     ended_again: list[Rerun] = field(default_factory=list)
 
     @property
@@ -102,7 +103,11 @@ class Search:
         study, _ = store.create(self.url, row)
         settings = SearchParams.model_validate({"stopping": "none", "audit_share": 0.0, **params})
         searched = space(self.folder, self.text)
-        return Conductor(study, searched, settings, self.fits, self.ended.append, self.clock, self.costs)
+        return Conductor(study, searched, settings, self.fits, self._tell, self.clock, self.costs)
+
+    def _tell(self, trial: TrialRecord) -> None:
+        self.ended.append(trial)
+        self.listener(trial)
 
     def costs(self, hyperparameters: Mapping[str, Value]) -> dict[str, float]:
         """More layers have more parameters."""

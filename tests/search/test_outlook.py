@@ -22,7 +22,7 @@ class Simulated:
         self.search = Search(folder, FOUR_EPOCHS)
         self.outlook = Outlook(_work, [(4, Work(1, 4.0)), (4, Work(1, 6.0))], self.search.clock)
         self.conductor = self.search.conductor(sampler="random", **budget)
-        self.conductor._ended = lambda trial: self.outlook.ended(self.conductor, trial)
+        self.search.listener = lambda trial: self.outlook.ended(self.conductor, trial)
         self.search.clock.now += 100
         self.busy: dict[str, tuple[float, int, TrialRecord]] = {}  # when its next epoch is over, which one
 

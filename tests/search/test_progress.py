@@ -27,7 +27,7 @@ class Told:
         outlook = Outlook(lambda trial: Work(1, 1.0), [(1, Work(1, 1.0))], self.search.clock)
         self.progress = Progress("val_accuracy", outlook, self.lines.append)
         self.conductor: Conductor = self.search.conductor(**budget)
-        self.conductor._ended = lambda trial: self.progress.ended(self.conductor, trial)
+        self.search.listener = lambda trial: self.progress.ended(self.conductor, trial)
 
     def trial(self, message: Message) -> str:
         """The line at the end of the next trial."""
