@@ -54,10 +54,16 @@ def test_onnx_answers_as_torch_for_every_number_size_and_channel(channels: Liter
                 np.testing.assert_allclose(found, expected, atol=1e-6, err_msg=str(images.shape))
 
 
-def test_all_that_leaves_is_there_the_same_each_time_and_names_nothing_of_this_machine() -> None:
+@pytest.fixture(scope="module")
+def files() -> dict[str, bytes]:
+    """What leaves with an untrained network."""
+    _, recipe = noise()
+    return handout.handout(untrained(recipe), recipe)
+
+
+def test_all_that_leaves_is_there_the_same_each_time_and_names_nothing_of_this_machine(files: dict[str, bytes]) -> None:
     _, recipe = noise()
     network = untrained(recipe)
-    files = handout.handout(network, recipe)
 
     assert files == handout.handout(network, recipe)
     assert not any(b"/pipeline/" in content or b"site-packages" in content for content in files.values())
@@ -69,9 +75,8 @@ def test_all_that_leaves_is_there_the_same_each_time_and_names_nothing_of_this_m
     engines.require_equal("itself", engines.torch_answers(files["program.pt2"]), samples)
 
 
-def test_another_answer_is_an_error_and_so_is_none() -> None:
-    _, recipe = noise()
-    samples = engines.read_samples(handout.handout(untrained(recipe), recipe)["samples.safetensors"])
+def test_another_answer_is_an_error_and_so_is_none(files: dict[str, bytes]) -> None:
+    samples = engines.read_samples(files["samples.safetensors"])
     right = {images.shape: said for images, said in samples}
     engines.require_equal("x", lambda images: right[images.shape] + np.float32(9e-5), samples)
     for wrong in (lambda said: said + np.float32(2e-4), lambda said: said * np.nan, lambda said: said[:, :1]):
