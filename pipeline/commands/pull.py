@@ -61,9 +61,10 @@ def _lighter(found: Fetched, labelled: Path | None, root: Path | None) -> Cost:
 def _tested_on(found: Fetched, decoding: Decoding, root: Path | None) -> Labelled:
     """The images that this version was tested on, when they are those of this project; raises MissingFile."""
     from pipeline.prediction.labelled import of_test_split
+    from pipeline.tracking.version_tags import TEST_TAG
 
     seal = root / layout.TEST_SEAL if root else None
-    tested = found.version.tags.get("convoy.test_digest")
+    tested = found.version.tags.get(TEST_TAG)
     if root is None or seal is None or not seal.is_file() or artifacts.read_json(seal)["digest"] != tested:
         raise _not_measurable()
     return of_test_split(root, decoding, layout.state(root))

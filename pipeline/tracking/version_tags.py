@@ -22,6 +22,7 @@ CLASSES_TAG = "convoy.classes_digest"
 REASON_TAG = "convoy.alias_reason"  # why it has its alias, or had it last
 LICENCE_TAG = "convoy.licence"
 LOOKS_TAG = "convoy.test_looks"  # how many models had seen the test images when it was registered
+TEST_TAG = "convoy.test_digest"  # of the packed test split: the seal that evaluate opened
 _COST = {part.name: f"convoy.{part.name}" for part in fields(Cost)}
 
 
@@ -33,7 +34,7 @@ def version_tags(model: FinishedModel) -> dict[str, str]:
     return {
         MODEL_TAG: model.digest,
         "convoy.test_accuracy": repr(float(model.test["test_accuracy"])),
-        "convoy.test_digest": str(model.test["test_digest"]),
+        TEST_TAG: str(model.test["test_digest"]),
         CLASSES_TAG: classes_digest(model.classes),
         IMAGES_TAG: images_digest(read_predictions(predictions)),
         PREDICTIONS_TAG: artifacts.sha256(predictions),
