@@ -12,7 +12,7 @@ export RAY_USAGE_STATS_ENABLED := 0
 
 PIP_INSTALL := .venv/bin/python -m pip install --quiet --disable-pip-version-check --constraint requirements.lock
 
-.PHONY: repro test lint types tests coverage campaign benchmark pictures lock clean
+.PHONY: repro test lint types tests coverage campaign test-cluster benchmark pictures lock clean
 .DELETE_ON_ERROR:
 
 ## The pipeline on the data that params.yaml names; ends with the champion and what to do next.
@@ -44,6 +44,10 @@ coverage: .venv/installed-test
 ## The tests that take minutes each.
 campaign: .venv/installed-test
 	pytest -m campaign --timeout 3600
+
+## The tests on clusters of several hosts, which are network namespaces of this machine (as root; else they say so).
+test-cluster: .venv/installed-test
+	pytest -m cluster --timeout 900 tests/cluster
 
 ## The accuracy figure of the README: 5 seeds, about 4 minutes on 2 cores.
 benchmark: .venv/installed

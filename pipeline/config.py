@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -17,6 +18,7 @@ from pipeline.errors import ConvoyError, MissingFile, MissingKey, UnknownKey, Un
 
 Place = tuple[int | str, ...]
 _SHOWN = 40  # characters of a wrong value in a message
+_CREDENTIALS = re.compile(r"//[^/@]*@")  # in an address
 
 
 class Section(BaseModel):
@@ -135,8 +137,8 @@ def _explain(place: Place, alternatives: Sequence[Any], model: type[BaseModel], 
 
 
 def _shown(value: object) -> str:
-    """Its beginning, so that a long list leaves room for the rule that it breaks."""
-    text = repr(value)
+    """Its beginning without user and password, so that a long list leaves room for the rule that it breaks."""
+    text = _CREDENTIALS.sub("//…@", repr(value))
     return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 1]}…"
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+from pipeline.cluster.settings import ClusterParams
 from pipeline.config import Section, YamlFile, did_you_mean, validate
 from pipeline.data.augmentation.settings import mixing_refused
 from pipeline.data.catalog.settings import IngestParams
@@ -19,7 +20,7 @@ from pipeline.training.settings import EvaluateParams, RefitParams
 
 @dataclass(frozen=True)
 class Params:
-    """One section a stage, all with defaults."""
+    """One section a stage, and one for where they run; all with defaults."""
 
     ingest: IngestParams = field(default_factory=IngestParams)
     split: SplitParams = field(default_factory=SplitParams)
@@ -28,6 +29,7 @@ class Params:
     refit: RefitParams = field(default_factory=RefitParams)
     evaluate: EvaluateParams = field(default_factory=EvaluateParams)
     register: RegisterParams = field(default_factory=RegisterParams)
+    cluster: ClusterParams = field(default_factory=ClusterParams)
 
 
 _SECTIONS: dict[str, type[Section]] = {section.name: section.default_factory for section in fields(Params)}  # type: ignore[misc]

@@ -22,6 +22,7 @@ LAYERS = [
     ["pipeline.check", "pipeline.planning", "pipeline.preview", "pipeline.rebuild", "pipeline.serving", "pipeline.stages"],
     ["pipeline.params"],
     ["pipeline.search"],
+    ["pipeline.cluster"],
     ["pipeline.tracking"],
     ["pipeline.study"],
     ["pipeline.sealed"],

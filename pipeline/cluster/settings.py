@@ -1,0 +1,57 @@
+"""The `cluster` section of params.yaml: where a search runs. It belongs to no stage, so a change of it makes nothing stale."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Annotated
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator
+
+from pipeline.config import Section
+
+LOCAL, AUTO = "local", "auto"
+RAY_ADDRESS, CONVOY_STUDY_URI = "RAY_ADDRESS", "CONVOY_STUDY_URI"
+_HOST_AND_PORT = re.compile(r"(\[[0-9a-fA-F:.]+\]|[\w.-]+):\d{1,5}")
+STORES = ("s3", "ssh", "sftp")  # beside a folder
+
+
+def _address(text: str) -> str:
+    if text in (LOCAL, AUTO) or _HOST_AND_PORT.fullmatch(text) or is_job_server(text):
+        return text
+    raise ValueError("write local, auto, HOST:PORT of a cluster's head, or http(s)://HOST:PORT of its job server")
+
+
+def _without_password(text: str) -> str:
+    try:
+        secret = urlsplit(text).password
+    except ValueError:
+        raise ValueError("this is no address") from None
+    if secret is not None:
+        raise ValueError("a password must not stand here: leave it out, and see docs/cluster.md for where it belongs")
+    return text
+
+
+def _storage(text: str) -> str:
+    if text.startswith("/") or (text.startswith(tuple(f"{scheme}://" for scheme in STORES)) and urlsplit(text).netloc):
+        return text
+    raise ValueError(f"write the absolute path of a folder that all nodes see, or {', '.join(f'{s}://…' for s in STORES)}")
+
+
+def is_job_server(address: str) -> bool:
+    """Whether it is that of a job server, to which a stage is sent, and not of a cluster to join."""
+    return address.startswith(("http://", "https://")) and bool(urlsplit(address).hostname)
+
+
+class ClusterParams(Section):
+    """Where trials run, checkpoints lie and the study is kept: no part of a study's identity."""
+
+    address: Annotated[str, AfterValidator(_without_password), AfterValidator(_address)] = LOCAL
+    storage: Annotated[str, AfterValidator(_without_password), AfterValidator(_storage)] | None = None
+    study: Annotated[str, AfterValidator(_without_password)] | None = None  # default: CONVOY_STUDY_URI, else SQLite in state/
+    insecure: bool = False  # join a cluster that lets everybody in
+
+    def where(self, environment: Mapping[str, str]) -> str:
+        """The address that holds: of params.yaml; where that says local, RAY_ADDRESS if it is set."""
+        return self.address if self.address != LOCAL else environment.get(RAY_ADDRESS) or LOCAL
