@@ -46,7 +46,7 @@ campaign: .venv/installed-test
 	pytest -m campaign --timeout 3600
 
 ## The tests on clusters of several hosts, which are network namespaces of this machine (as root; else they say so).
-test-cluster: .venv/installed-test
+test-cluster: .venv/installed-test-cluster
 	pytest -m cluster --timeout 900 tests/cluster
 
 ## The accuracy figure of the README: 5 seeds, about 4 minutes on 2 cores.
@@ -64,7 +64,7 @@ pictures: repro .venv/installed-test
 lock:
 	folder=$$(mktemp -d) && trap 'rm -rf "$$folder"' EXIT \
 	&& $(PYTHON) -m venv "$$folder" \
-	&& "$$folder/bin/python" -m pip install --quiet --disable-pip-version-check --editable '.[test]' \
+	&& "$$folder/bin/python" -m pip install --quiet --disable-pip-version-check --editable '.[test,test-cluster]' \
 	&& { echo '# Every version that Convoy and its tests are known to work with; written by `make lock`.'; \
 	     "$$folder/bin/python" -m pip freeze --exclude-editable | sed 's/+[a-z0-9.]*$$//' | grep -Eiv '^(nvidia|cuda|triton)'; } \
 	   > requirements.lock.new \
@@ -86,4 +86,9 @@ clean:
 .venv/installed-test: .venv/installed
 	@echo 'Installing what the tests need.'
 	$(PIP_INSTALL) --editable '.[test]'
+	@touch $@
+
+.venv/installed-test-cluster: .venv/installed-test
+	@echo 'Installing what the tests on clusters need beside that.'
+	$(PIP_INSTALL) --editable '.[test,test-cluster]'
 	@touch $@
