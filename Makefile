@@ -10,9 +10,12 @@ export GIT_PYTHON_REFRESH := quiet
 export MLFLOW_DISABLE_TELEMETRY := true
 export RAY_USAGE_STATS_ENABLED := 0
 
-PIP_INSTALL := .venv/bin/python -m pip install --quiet --disable-pip-version-check --constraint requirements.lock
+PIP_INSTALL := .venv/bin/python -m pip install --quiet --disable-pip-version-check
+# Files whose digest is not the one in the list are refused. Not in the lists: Convoy, and torch with what CUDA adds to it.
+INSTALL_LISTED := $(PIP_INSTALL) --require-hashes --no-deps --requirement
+INSTALL_CONVOY := $(PIP_INSTALL) --no-build-isolation --constraint requirements.lock --editable
 
-.PHONY: repro test lint types tests coverage campaign test-cluster benchmark pictures lock clean
+.PHONY: repro test lint types tests coverage campaign test-cluster benchmark pictures lock audit sbom clean
 .DELETE_ON_ERROR:
 
 ## The pipeline on the data that params.yaml names; ends with the champion and what to do next.
@@ -59,16 +62,30 @@ pictures: repro .venv/installed-test
 	cp results/evaluation/confusion_matrix.png docs/pictures/confusion_matrix.png
 	python docs/take_pictures.py
 
-## New versions: what a fresh environment gets today. Local labels (+cpu) and torch's CUDA companions are left out,
-## so that the same file serves machines with and without a GPU.
-lock:
-	folder=$$(mktemp -d) && trap 'rm -rf "$$folder"' EXIT \
-	&& $(PYTHON) -m venv "$$folder" \
-	&& "$$folder/bin/python" -m pip install --quiet --disable-pip-version-check --editable '.[test,test-cluster]' \
-	&& { echo '# Every version that Convoy and its tests are known to work with; written by `make lock`.'; \
-	     "$$folder/bin/python" -m pip freeze --exclude-editable | sed 's/+[a-z0-9.]*$$//' | grep -Eiv '^(nvidia|cuda|triton)'; } \
-	   > requirements.lock.new \
-	&& mv requirements.lock.new requirements.lock
+## The versions that pyproject.toml needs, for every system, with the digests of their files: those that are in requirements.lock
+## where they fit, with `make lock UPGRADE=--upgrade` the newest. The file of one version of torch differs with the index that
+## gives it, for processors alone or for CUDA: it has no digest here.
+COMPILE := .venv/tools/bin/uv pip compile --quiet --universal --generate-hashes --no-header --no-annotate --no-emit-index-url
+OF_TORCH := (torch|triton|nvidia-[a-z0-9-]+|cuda-[a-z]+)
+lock: .venv/tools/installed
+	@new=$$(mktemp -d) && trap 'rm -rf "$$new"' EXIT && for list in runtime test test-cluster; do cp requirements.lock "$$new/$$list"; done \
+	&& $(COMPILE) $(UPGRADE) pyproject.toml -o "$$new/runtime" \
+	&& $(COMPILE) $(UPGRADE) pyproject.toml -o "$$new/test" --constraint "$$new/runtime" --extra test \
+	&& $(COMPILE) $(UPGRADE) pyproject.toml -o "$$new/test-cluster" --constraint "$$new/test" --extra test --extra test-cluster \
+	&& sed -E '/^$(OF_TORCH)==/,/[^\\]$$/d' "$$new/runtime" > locks/runtime.txt \
+	&& grep -vxFf "$$new/runtime" "$$new/test" > locks/test.txt \
+	&& grep -vxFf "$$new/test" "$$new/test-cluster" > locks/test-cluster.txt \
+	&& { echo '# Every version that Convoy and its tests are known to work with; written by `make lock`, with locks/.'; \
+	     sed -nE 's/ \\$$//; /^$(OF_TORCH)==/{/^torch==/p;d}; /^[a-z0-9]/p' "$$new/test-cluster"; } > "$$new/lock" \
+	&& mv "$$new/lock" requirements.lock
+
+## Known vulnerabilities of the versions above, by the advisories of PyPI; fails on a package that cannot be looked up.
+audit: .venv/tools/installed
+	.venv/tools/bin/pip-audit --strict --require-hashes --disable-pip $(addprefix --requirement ,$(wildcard locks/*.txt))
+
+## sbom.json: everything that is installed here with version and licence, as CycloneDX.
+sbom: .venv/installed .venv/tools/installed
+	.venv/tools/bin/cyclonedx-py environment .venv --pyproject pyproject.toml --mc-type application --output-reproducible -o sbom.json
 
 ## Everything that `make` put here; results, state and mlflow.db stay.
 clean:
@@ -78,17 +95,25 @@ clean:
 	@test -n "$(PYTHON)" || { echo 'Convoy needs Python 3.11 or newer: install it, or name it with `make PYTHON=…`' >&2; exit 1; }
 	$(PYTHON) -m venv .venv
 
-.venv/installed: pyproject.toml requirements.lock | .venv/bin/python
+.venv/installed: pyproject.toml requirements.lock locks/runtime.txt | .venv/bin/python
 	@echo 'Installing into .venv: a few minutes, once.'
-	$(PIP_INSTALL) --editable .
+	$(INSTALL_LISTED) locks/runtime.txt
+	$(INSTALL_CONVOY) .
 	@touch $@
 
-.venv/installed-test: .venv/installed
+.venv/installed-test: .venv/installed locks/test.txt
 	@echo 'Installing what the tests need.'
-	$(PIP_INSTALL) --editable '.[test]'
+	$(INSTALL_LISTED) locks/test.txt
+	$(INSTALL_CONVOY) '.[test]'
 	@touch $@
 
-.venv/installed-test-cluster: .venv/installed-test
+.venv/installed-test-cluster: .venv/installed-test locks/test-cluster.txt
 	@echo 'Installing what the tests on clusters need beside that.'
-	$(PIP_INSTALL) --editable '.[test,test-cluster]'
+	$(INSTALL_LISTED) locks/test-cluster.txt
+	$(INSTALL_CONVOY) '.[test,test-cluster]'
+	@touch $@
+
+.venv/tools/installed: pyproject.toml | .venv/bin/python
+	$(PYTHON) -m venv .venv/tools
+	.venv/tools/bin/python -m pip install --quiet --disable-pip-version-check 'uv>=0.9' 'pip-audit>=2.9' 'cyclonedx-bom>=7'
 	@touch $@
