@@ -7,7 +7,7 @@ ConvoyError
 │   ├── DoesNotFit E207         ├── UnreachableCondition E208 ├── ImageTooSmall E209
 │   ├── BatchTooLarge E210      ├── UnknownName E211          ├── MissingFile E212
 │   ├── StepNotExportable E213  ├── MixedCopies E216          ├── OverLimit E217
-│   └── NotExportable E218
+│   ├── NotExportable E218      └── TreeTooLarge E219
 ├── DataError (exit 3)
 │   ├── UnreadableImages E301   ├── NoImages E302             ├── OneClass E303
 │   ├── EmptyClass E304         ├── ClassTooSmall E305        ├── SourceMissing E306
@@ -174,6 +174,12 @@ class NotExportable(ConfigError):
     """A trained network that torch.export or ONNX cannot carry, so that it could not be handed out."""
 
     code = "E218"
+
+
+class TreeTooLarge(ConfigError):
+    """A working tree too large to be sent with a job."""
+
+    code = "E219"
 
 
 class DataError(ConvoyError):

@@ -50,6 +50,7 @@ DOORS = {
     "rich": ["pipeline.search.live"],
     "requests": ["pipeline.data.sources.reading.transfer"],
     "tempfile": [
+        "pipeline.cluster.working_tree",
         "pipeline.artifacts",
         "pipeline.prediction.lighten",
         "pipeline.tracking.pull",

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from dvc.cli.parser import get_main_parser
+from ray.scripts.scripts import cli as ray_cli
 from ruamel.yaml import YAML
 
 from pipeline.commands.parser import parser
@@ -19,8 +20,9 @@ from tests.imports import REPOSITORY
 
 README = REPOSITORY / "README.md"
 PAGES = [README, *sorted((REPOSITORY / "docs").glob("*.md")), REPOSITORY / "benchmarks/README.md"]
-PROGRAMS = {"make", "convoy", "dvc", "python", "python3", "pip", ".", "mlflow"}
+PROGRAMS = {"make", "convoy", "dvc", "python", "python3", "pip", ".", "mlflow", "ray"}
 OTHER_PROGRAMS = {"curl", "git", "head", "kill", "ls", "rm", "sed", "taskset"}  # of any system; in blocks alone
+OF_CLUSTERS = {"docker", "export", "kubectl", "sbatch", "sh", "ssh"}
 
 
 def test_the_readme_is_short() -> None:
@@ -66,10 +68,19 @@ def test_a_command_that_a_page_names_exists(page: Path, words: list[str]) -> Non
         assert set(getattr(taken, "targets", None) or []) <= set(STAGES)
         for override in (word for flag, word in itertools.pairwise(arguments) if flag == "-S"):
             assert _is_parameter(override.partition("=")[0]), override
-    elif program == "python" and not arguments[0].startswith("-"):
+    elif program == "ray":
+        _ray_parses(arguments)
+    elif program == "sh" or (program == "python" and not arguments[0].startswith("-")):
         assert (REPOSITORY / arguments[0]).is_file()
     else:
-        assert program in PROGRAMS | OTHER_PROGRAMS
+        assert program in PROGRAMS | OTHER_PROGRAMS | OF_CLUSTERS
+        assert all((REPOSITORY / word).is_file() for word in arguments if word.startswith("deploy/"))
+
+
+def _ray_parses(arguments: list[str]) -> None:
+    """Raises what is wrong, such as an option that there is not."""
+    command = ray_cli.commands[arguments[0]]
+    command.make_context(arguments[0], arguments[1:], resilient_parsing=True)
 
 
 def _parses(arguments: list[str]) -> bool:
