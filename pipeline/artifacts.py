@@ -83,15 +83,25 @@ def file_digest(path: Path) -> str:
 
 def write_sealed(path: Path, content: bytes) -> None:
     """Write `content` behind its own sha256, in one file, so that the two can never be torn apart."""
-    write_bytes(path, hashlib.sha256(content).digest() + content)
+    write_bytes(path, sealed(content))
 
 
 def read_sealed(path: Path) -> bytes:
     """The content written by write_sealed; raises MissingFile, or DigestMismatch when a bit changed."""
-    sealed = read_bytes(path)
-    digest, content = sealed[:32], sealed[32:]
+    return unsealed(str(path), read_bytes(path))
+
+
+def sealed(content: bytes) -> bytes:
+    """`content` behind its own sha256."""
+    return hashlib.sha256(content).digest() + content
+
+
+def unsealed(where: str, content: bytes) -> bytes:
+    """What was sealed; raises DigestMismatch when a bit changed."""
+    digest, content = content[:32], content[32:]
     if hashlib.sha256(content).digest() != digest:
-        raise DigestMismatch(path.name, where=str(path), why="sha256 differs from the stored one", remedy="delete the file")
+        name = where.rpartition("/")[2]
+        raise DigestMismatch(name, where=where, why="sha256 differs from the stored one", remedy="delete the file")
     return content
 
 

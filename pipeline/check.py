@@ -103,7 +103,7 @@ def _share(params: SearchParams, space: Space | None, recipe: Recipe | None) -> 
     """What each trial gets, one a GPU as long as nobody knows what they train on."""
     if space is not None and recipe is not None:
         return allot(params, space, recipe).resources
-    return resources.plan(params, resources.available_cpus(), resources.available_gpus())
+    return resources.plan(params, [resources.this_machine()])
 
 
 def _check_source(params: Params, root: Path) -> Path | None:

@@ -25,7 +25,9 @@ ConvoyError
 │   ├── ExportDiffers E704      ├── NotRebuildable E705       └── RebuildDiffers E706
 ├── DiskFull E801 (exit 8)
 ├── SecurityRefusal E901 (exit 9)
-├── ResourcesMissing E001 (exit 10)
+├── Unsuitable (exit 10)
+│   ├── ResourcesMissing E001   ├── ClusterUnreachable E002   ├── OtherVersion E003
+│   └── NotShared E004
 ├── Unexpected E000 (exit 1)
 ├── Interrupted E130 (exit 130 or 143)
 └── Problems: several of the above at once, the exit code of the first
@@ -387,15 +389,39 @@ class DiskFull(ConvoyError):
 
 
 class SecurityRefusal(ConvoyError):
-    """What only a hostile file would hold, such as an archive's way out of its folder."""
+    """What only a hostile file would hold, such as an archive's way out of its folder; or a door that is open to everybody."""
 
     code, exit_code = "E901", 9
 
 
-class ResourcesMissing(ConvoyError):
+class Unsuitable(ConvoyError):
+    """The machine, or the cluster, is not one on which this can run."""
+
+    code, exit_code = "E010", 10
+
+
+class ResourcesMissing(Unsuitable):
     """A trial needs more CPUs or GPUs, or the refit more memory, than there is."""
 
-    code, exit_code = "E001", 10
+    code = "E001"
+
+
+class ClusterUnreachable(Unsuitable):
+    """The head of the cluster does not answer, or this machine is no node of it."""
+
+    code = "E002"
+
+
+class OtherVersion(Unsuitable):
+    """The cluster, or one of its nodes, runs another Ray, Python or Convoy."""
+
+    code = "E003"
+
+
+class NotShared(Unsuitable):
+    """A node of the cluster does not see the files that a trial needs there."""
+
+    code = "E004"
 
 
 class Unexpected(ConvoyError):

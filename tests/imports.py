@@ -23,6 +23,8 @@ NOT_BY_STATEMENT = {
     "pipeline.prediction.reproduce": [],  # importlib: the engines that are installed, torch and onnxruntime
     "pipeline.data.catalog.seen": [],  # __file__: the code whose change makes what was seen out of date
     "pipeline.search.run": [],  # __file__: the package's own folder, for the digest of what `identity` lists
+    "pipeline.cluster.node": [],  # __file__: the package as a node has it
+    "pipeline.search.joined_ray": [],  # __file__: the package, which every node gets
     "pipeline.search.ray_environment": [],  # __file__: where Ray's workers find the package
 }
 

@@ -39,7 +39,17 @@ LAYERS = [
 DEPTH = {part: depth for depth, row in enumerate(LAYERS) for part in row}
 DOORS = {
     "mlflow": ["pipeline.tracking"],
-    "ray": ["pipeline.search.local_ray", "pipeline.search.ray_processes", "pipeline.search.tuner", "pipeline.search.worker"],
+    "ray": [
+        "pipeline.cluster.gcs",
+        "pipeline.search.joined_ray",
+        "pipeline.search.local_ray",
+        "pipeline.search.ray_environment",
+        "pipeline.search.ray_processes",
+        "pipeline.search.ray_thread",
+        "pipeline.search.tuner",
+        "pipeline.search.worker",
+    ],
+    "grpc": ["pipeline.cluster.gcs"],
     "optuna": ["pipeline.study", "pipeline.search"],
     "sqlalchemy": ["pipeline.study"],
     "PIL": ["pipeline.data.images", "pipeline.report.samples"],  # which draws, and decodes nothing

@@ -40,7 +40,8 @@ def _circumstances(stage: str, parameters: Params, root: Path) -> dict[str, Any]
         return {}
     state = {"state": layout.state(root)}
     if stage == "search":
-        return state | {"tracking_uri": project.tracking_uri(root, parameters), "commit": project.commit()}
+        place = {"tracking_uri": project.tracking_uri(root, parameters), "cluster": parameters.cluster}
+        return state | place | {"commit": project.commit()}
     if stage == "register":
         uri = project.tracking_uri(root, parameters)
         return state | {"tracking_uri": uri, "experiment": parameters.search.experiment, "origin": _origin(parameters)}

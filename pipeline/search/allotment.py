@@ -1,9 +1,9 @@
-"""What the trials of a search are given on this machine: cores, GPUs, and how many of them share one."""
+"""What the trials of a search are given, here or on a cluster: cores, GPUs, and how many of them share one."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from pipeline.data.preparation.recipe import Recipe
@@ -11,7 +11,7 @@ from pipeline.errors import DoesNotFit, OverLimit, WrongValue
 from pipeline.search import resources
 from pipeline.search.feasibility import MEGABYTE, cost, require
 from pipeline.search.packing import GPU_MEGABYTES, Needed, trials_a_gpu
-from pipeline.search.resources import Resources
+from pipeline.search.resources import Node, Resources
 from pipeline.search.settings import SearchParams
 from pipeline.search.space import Space
 from pipeline.study.records import TrialRecord
@@ -22,32 +22,50 @@ _DRAWN = 200  # configurations that stand for the space
 
 @dataclass(frozen=True)
 class Allotment:
-    """What each trial gets, of so many GPUs with so many bytes each (0 without one)."""
+    """What each trial gets, on GPUs of so many bytes each or more (0 without one)."""
 
     resources: Resources
-    gpus: int = 0
-    gpu_bytes: float = 0
+    nodes: tuple[Node, ...]
+
+    @property
+    def gpus(self) -> int:
+        """Of all nodes."""
+        return sum(node.gpus for node in self.nodes)
+
+    @property
+    def gpu_bytes(self) -> float:
+        """Of the smallest."""
+        return min((node.gpu_bytes for node in self.nodes if node.gpus), default=0)
 
 
 def allot(
-    params: SearchParams, space: Space, recipe: Recipe, earlier: Callable[[], Iterable[TrialRecord]] = lambda: ()
+    params: SearchParams,
+    space: Space,
+    recipe: Recipe,
+    earlier: Callable[[], Iterable[TrialRecord]] = lambda: (),
+    nodes: Sequence[Node] = (),
 ) -> Allotment:
-    """By what the networks of the space need, corrected by what `earlier` trials took.
+    """By what the networks of the space need, corrected by what `earlier` trials took; on this machine unless `nodes` are given.
 
     Raises ResourcesMissing, or WrongValue for more GPUs a trial than a batch has images.
     """
-    cpus, gpus = resources.available_cpus(), resources.available_gpus()
-    if not gpus:
-        return Allotment(resources.plan(params, cpus, gpus))
-    memory = resources.gpu_bytes()
+    nodes = tuple(nodes) or (resources.this_machine(),)
+    with_gpus = [node for node in nodes if node.gpus]
     sharing = 1
-    if params.gpus_per_trial == "auto":
-        cores = cpus if params.cpus_per_trial == "auto" else int(cpus / max(1.0, params.cpus_per_trial))
-        needed = list(_estimated(params, space, recipe))
-        sharing = trials_a_gpu(needed, _images(recipe), memory, max(1, cores // gpus), _needed(space, recipe, earlier()))
-    planned = resources.plan(params, cpus, gpus, sharing)
+    if with_gpus and params.gpus_per_trial == "auto":
+        needed, took = list(_estimated(params, space, recipe)), _needed(space, recipe, earlier())
+        sharing = min(
+            trials_a_gpu(needed, _images(recipe), node.gpu_bytes, max(1, _for_trials(node, params) // node.gpus), took)
+            for node in with_gpus
+        )
+    planned = resources.plan(params, nodes, sharing)
     require_two_images_each(space, planned.gpus)
-    return Allotment(planned, gpus, memory)
+    return Allotment(planned, nodes)
+
+
+def _for_trials(node: Node, params: SearchParams) -> int:
+    """The trials for which a node has cores."""
+    return int(node.cpus if params.cpus_per_trial == "auto" else node.cpus / max(1.0, params.cpus_per_trial))
 
 
 def require_two_images_each(space: Space, gpus_per_trial: float) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 
-from pipeline.errors import ConvoyError, DiskFull
+from pipeline.errors import ConvoyError
 from pipeline.search.budget import Budget, Limit, Used
 from pipeline.search.ends import Ends
 from pipeline.search.launching import INFEASIBLE_IN_A_ROW, Launching
@@ -135,8 +135,8 @@ class Conductor:
         for metrics in (metrics for metrics in message.epochs if metrics.epoch > known):
             if self._ends.trained(key, metrics):
                 return True
-        if message.end == "disk full":  # the trial is put aside
-            self._failure = self._failure or DiskFull(key, why=message.reason, remedy="free space and run the same command again")
+        if message.end == "disk full" or message.end == "not shared":  # the trial is put aside
+            self._failure = self._failure or message.hindrance()
         elif message.end:
             self._ends.end(key, Outcome(message.end, reason=message.reason))
             return True

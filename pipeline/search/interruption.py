@@ -11,27 +11,28 @@ from types import FrameType
 from pipeline.search.orphan import Process
 
 POLL_SECONDS = 1.0
-EXIT_CODES = {"SIGINT": 130, "SIGTERM": 143, "SIGHUP": 129, "parent gone": 143}
+HEAD_GONE = "the head of the cluster does not answer"
+EXIT_CODES = {"SIGINT": 130, "SIGTERM": 143, "SIGHUP": 129, "parent gone": 143, HEAD_GONE: 143}
 
 
 class Asked:
     """Takes in why to stop from the first moment on, and passes it on once there is someone to be told."""
 
     def __init__(self) -> None:
-        self._why = ""
+        self.why = ""  # empty as long as nobody has asked
         self._told: Callable[[str], None] | None = None
 
     def stop(self, why: str) -> None:
         """Safe in a signal handler."""
-        self._why = self._why or why
+        self.why = self.why or why
         if self._told is not None:
             self._told(why)
 
     def tell(self, stop: Callable[[str], None]) -> None:
         """From now on pass it on to `stop`, beginning with what was asked before; `stop` may hear of that twice."""
         self._told = stop
-        if self._why:
-            stop(self._why)
+        if self.why:
+            stop(self.why)
 
 
 @contextmanager

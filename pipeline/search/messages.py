@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any, Literal
 
 from pipeline.data.preparation import packed
 from pipeline.data.preparation.packed import Packed
 from pipeline.data.preparation.recipe import Recipe
+from pipeline.errors import ConvoyError, DiskFull, NotShared
 from pipeline.training.halving import fewer
 from pipeline.training.hyperparameters import Value, parse
 from pipeline.training.metrics import EpochMetrics
@@ -16,7 +16,7 @@ from pipeline.training.metrics import EpochMetrics
 
 @dataclass(frozen=True)
 class Assignment:
-    """One trial to train: `folder` holds its checkpoint and the ledger of all epochs begun.
+    """One trial to train: `folder`, a path or the address of a storage, holds its checkpoint and the ledger of all epochs begun.
 
     Of a rerun, what the trained network says of each image is wanted too; with a `fold`, this one of train + val is held out and
     takes the place of val. With `measures_latency` the first message says how long the network takes for one image.
@@ -35,6 +35,7 @@ class Assignment:
     measures_latency: bool = False
     trials_a_gpu: int = 1  # so many share its GPU
     devices: int = 1  # so many share its batches
+    attempt: int = 0  # where several machines train: higher than that of any attempt before, so that the latest is told apart
 
     def record(self) -> dict[str, Any]:
         """As a configuration of Ray Tune."""
@@ -72,12 +73,12 @@ class TrialData:
 class Message:
     """What a worker reports at once: epochs trained (all of them after a resume), and an end other than the planned one.
 
-    `disk full` ends no trial: it goes on from its checkpoint when there is space.
+    `disk full` and `not shared` end no trial: it goes on from its checkpoint when there is space, or the node sees the storage.
     """
 
     trial_key: str
     epochs: list[EpochMetrics] = field(default_factory=list)
-    end: Literal["", "diverged", "out_of_memory", "failed", "disk full"] = ""
+    end: Literal["", "diverged", "out_of_memory", "failed", "disk full", "not shared"] = ""
     reason: str = ""  # for a person; for `failed` its last line is the exception
     outcomes: bytes = b""  # of a rerun that is trained to its end: outcomes.Outcomes of the images it is scored on
     note: str = ""  # what is to be known of the training beside its metrics
@@ -87,7 +88,10 @@ class Message:
     )
     gpu_megabytes: float | None = None  # the most that its tensors took so far, where it is counted
 
-
-def checkpoint_path(folder: Path, trial_key: str) -> Path:
-    """Where a trial's checkpoint lies."""
-    return folder / f"{trial_key}.checkpoint"
+    def hindrance(self) -> ConvoyError | None:
+        """Why the search cannot go on, though no trial is to blame."""
+        if self.end == "disk full":
+            return DiskFull(self.trial_key, why=self.reason, remedy="free space and run the same command again")
+        if self.end == "not shared":
+            return NotShared("cluster.storage", why=self.reason, remedy="let every node see it, then run the same command again")
+        return None

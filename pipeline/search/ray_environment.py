@@ -28,6 +28,8 @@ _OURS = {
     "TUNE_DISABLE_STRICT_METRIC_CHECKING": "1",
     "TUNE_GLOBAL_CHECKPOINT_S": "1000000000",  # the study is the truth: Ray's own snapshots are never read
 }
+_OF_OUR_OWN_RAY = ("RAY_worker_niceness", "RAY_preload_python_modules")  # on a cluster it is for those who started it to say
+_HEAD_GONE_SECONDS = 600  # after so long without the head Ray ends the driver; we do so earlier, in order
 
 
 def prepare(threads: int) -> None:
@@ -36,3 +38,20 @@ def prepare(threads: int) -> None:
     paths = [package_root, *filter(None, [os.environ.get("PYTHONPATH")])]
     os.environ.update(_CLOSED, RAY_AUTH_TOKEN=secrets.token_hex(32))
     os.environ.update(_QUIET | _OURS, PYTHONPATH=os.pathsep.join(paths), OMP_NUM_THREADS=str(threads))
+
+
+def prepare_to_join() -> None:
+    """Set what a driver needs that joins a cluster; Ray finds the token where Convoy looked for it. Before `import ray`.
+
+    The workers get our code from Ray, and their environment from who started the nodes.
+    """
+    os.environ.update({"RAY_AUTH_MODE": "token", "RAY_gcs_rpc_server_reconnect_timeout_s": str(_HEAD_GONE_SECONDS)})
+    os.environ.update({name: value for name, value in (_QUIET | _OURS).items() if name not in _OF_OUR_OWN_RAY})
+
+
+def open_to_everybody() -> None:
+    """The cluster asks for no token, and whoever starts the search wants to join it all the same. After `import ray`."""
+    from ray._raylet import Config  # type: ignore[attr-defined]  # compiled
+
+    os.environ["RAY_AUTH_MODE"] = "disabled"
+    Config.initialize("")

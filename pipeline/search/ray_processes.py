@@ -29,7 +29,6 @@ def only_what_trains() -> None:
 
 def _without_onlookers() -> None:
     """The server of the dashboard, the collector of logs, the autoscaler, essays on dead workers."""
-    from ray._private import worker
     from ray._private.node import Node
 
     def nothing(node: Node, *_: Any, **__: Any) -> None:
@@ -38,6 +37,13 @@ def _without_onlookers() -> None:
     for name in ONLOOKERS:
         if hasattr(Node, name):
             setattr(Node, name, nothing)
+    without_essays()
+
+
+def without_essays() -> None:
+    """Of a worker or a node that dies Ray tells the driver at length; to be called before `ray.init`."""
+    from ray._private import worker
+
     if hasattr(worker, "_worker_logs_enabled"):
         worker._worker_logs_enabled = False
 

@@ -10,7 +10,7 @@ import hashlib
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 
-from pipeline.errors import ConvoyError, DiskFull
+from pipeline.errors import ConvoyError
 from pipeline.search.messages import Message
 from pipeline.search.settings import Reselect
 from pipeline.search.verdict import measured, not_finite
@@ -138,8 +138,8 @@ class Reselection:
             self._add(key, metrics)
         if not message.end:
             self._note(key, message.note)
-        if message.end == "disk full":
-            self.failure = self.failure or DiskFull(key, why=message.reason, remedy="free space and run the same command again")
+        if message.end == "disk full" or message.end == "not shared":
+            self.failure = self.failure or message.hindrance()
         elif message.end:
             self._finish(key, message.end, reason=message.reason)
         elif message.outcomes:

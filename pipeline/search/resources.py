@@ -1,9 +1,10 @@
-"""How many trials run at once, and with what: decided before Ray starts, from what this machine has."""
+"""How many trials run at once, and with what: from what this machine has, or the nodes of a cluster."""
 
 from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +13,22 @@ from pipeline.search.packing import Packing
 from pipeline.search.settings import SearchParams
 
 _GPU_FILES = ("nvidia*", "nvgpu*", "nvhost*", "nvmap", "dxg", "kfd")  # of NVIDIA's drivers, of WSL, of ROCm
+
+
+@dataclass(frozen=True)
+class Node:
+    """What one machine has, each of its GPUs so many bytes; `name` is for people."""
+
+    cpus: float
+    gpus: int = 0
+    gpu_bytes: float = 0
+    name: str = "this machine"
+
+    def trials(self, cpus: float, gpus: float) -> int:
+        """How many trials fit at once that each take so much."""
+        fits = [self.cpus / cpus] if cpus else []
+        fits += [_on_gpus(self.gpus, gpus)] if gpus else []
+        return int(min(fits, default=1) + 1e-9)
 
 
 @dataclass(frozen=True)
@@ -54,20 +71,27 @@ def gpu_bytes() -> int:
     return min(torch.cuda.get_device_properties(number).total_memory for number in range(torch.cuda.device_count()))
 
 
-def plan(params: SearchParams, cpus: int, gpus: int, trials_a_gpu: int = 1) -> Resources:
-    """Resources of a trial on a machine with `cpus` cores and `gpus` GPUs, of which `auto` lets so many trials share each.
+def this_machine() -> Node:
+    """As it is."""
+    gpus = available_gpus()
+    return Node(available_cpus(), gpus, gpu_bytes() if gpus else 0)
 
-    `auto` uses every GPU present, with the cores shared among the trials; without a GPU one core a trial.
+
+def plan(params: SearchParams, nodes: Sequence[Node], trials_a_gpu: int = 1) -> Resources:
+    """Resources of a trial on these machines, on whose GPUs `auto` lets so many trials share each.
+
+    `auto` uses every GPU present, with the cores of its machine shared among the trials, by the machine that has fewest cores
+    for them; without a GPU one core a trial.
     Raises ResourcesMissing for what can never be met, instead of waiting for ever.
     """
-    share = Packing(trials_a_gpu).share if gpus else 0.0
-    gpus_per_trial = share if params.gpus_per_trial == "auto" else params.gpus_per_trial
-    cpus_per_trial = _fair_cpus(cpus, gpus, gpus_per_trial) if params.cpus_per_trial == "auto" else params.cpus_per_trial
-    _refuse("gpus_per_trial", gpus_per_trial, gpus, "GPU")
-    _refuse("cpus_per_trial", cpus_per_trial, cpus, "CPU")
-    fits = [cpus / cpus_per_trial] if cpus_per_trial else []
-    fits += [_on_gpus(gpus, gpus_per_trial)] if gpus_per_trial else []
-    return Resources(cpus_per_trial, gpus_per_trial, max(1, int(min(fits, default=1) + 1e-9)))
+    share = Packing(trials_a_gpu).share if any(node.gpus for node in nodes) else 0.0
+    gpus = share if params.gpus_per_trial == "auto" else params.gpus_per_trial
+    taking = [node for node in nodes if node.gpus >= gpus]
+    fair = min((_fair_cpus(node.cpus, node.gpus, gpus) for node in taking), default=1.0)
+    cpus = fair if params.cpus_per_trial == "auto" else params.cpus_per_trial
+    _refuse("gpus_per_trial", gpus, max((node.gpus for node in nodes), default=0), "GPU", nodes)
+    _refuse("cpus_per_trial", cpus, max((node.cpus for node in taking), default=0), "CPU", nodes)
+    return Resources(cpus, gpus, max(1, sum(node.trials(cpus, gpus) for node in nodes)))
 
 
 def _a_gpu(share: float) -> int:
@@ -79,13 +103,14 @@ def _on_gpus(gpus: int, gpus_per_trial: float) -> int:
     return int(gpus / gpus_per_trial) if gpus_per_trial > 1 else gpus * _a_gpu(gpus_per_trial)
 
 
-def _fair_cpus(cpus: int, gpus: int, gpus_per_trial: float) -> float:
+def _fair_cpus(cpus: float, gpus: int, gpus_per_trial: float) -> float:
     """One core a trial, or as many trials' share as fit on the GPUs: whole cores where there are enough."""
     trials = _on_gpus(gpus, gpus_per_trial) if gpus_per_trial else 0
     return float(cpus // trials or cpus / trials) if trials else 1.0
 
 
-def _refuse(name: str, need: float, have: float, kind: str) -> None:
+def _refuse(name: str, need: float, have: float, kind: str, nodes: Sequence[Node]) -> None:
     if need > have:
-        why = f"a trial needs {need:g} {kind}, this machine has {have:g}"
+        whose = "this machine has" if len(nodes) == 1 else f"of {len(nodes)} nodes none has more than"
+        why = f"a trial needs {need:g} {kind}, {whose} {have:g}"
         raise ResourcesMissing(f"search.{name}", why=why, remedy=f"set it to at most {have:g}, or `auto`")

@@ -3,33 +3,34 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
 import pipeline
 from pipeline import layout
+from pipeline.cluster.settings import ClusterParams
 from pipeline.data.preparation import packed
 from pipeline.data.preparation.recipe import Recipe
 from pipeline.errors import Interrupted, NoTrialFinished, WrongValue
-from pipeline.search import feasibility, identity, live, order, ray_environment, reselection, warm_start
+from pipeline.search import checkpoints, feasibility, identity, live, order, reselection, warm_start
 from pipeline.search.allotment import Allotment, allot
 from pipeline.search.conductor import Conductor
 from pipeline.search.forecast import Work, costs
 from pipeline.search.interruption import EXIT_CODES, Asked, interruptible
-from pipeline.search.local_ray import LocalRay
 from pipeline.search.lock import holder, study_lock
-from pipeline.search.messages import Assignment, TrialData, checkpoint_path
+from pipeline.search.messages import Assignment, TrialData
 from pipeline.search.orphan import parents_to_watch
 from pipeline.search.outlook import Outlook
 from pipeline.search.phases import Phases
 from pipeline.search.progress import Progress, rerun_line, reselection_line
 from pipeline.search.reselection import Reselection
-from pipeline.search.room import Room
+from pipeline.search.resources import Node
 from pipeline.search.settings import Limits, SearchParams
 from pipeline.search.space import Space
 from pipeline.search.standing import Ahead, Standing, stand
+from pipeline.search.workplace import Workplace, workplace
 from pipeline.study import store
 from pipeline.study.records import Rerun, StudyRow, StudySnapshot, TrialRecord
 from pipeline.study.reruns import Reruns
@@ -42,12 +43,13 @@ ENDED_BY = "ended by"  # the fact of a study that names the limit of its budget
 
 @dataclass(frozen=True)
 class Setting:
-    """Where a search keeps its state and its data, where MLflow is, and what is told about the study."""
+    """Where a search keeps its state and its data, where MLflow is, what is told about the study, and where trials run."""
 
     state: Path
     data: Path  # data/processed
     tracking_uri: str
     facts: Mapping[str, str]
+    cluster: ClusterParams = field(default_factory=ClusterParams)
 
     @property
     def database(self) -> str:
@@ -101,12 +103,16 @@ def search(params: SearchParams, space: Space, recipe: Recipe, setting: Setting)
     with study_lock(folder / "lock", watched):
         data = _data(recipe, setting.data)
         asked = Asked()
-        share = allot(params, space, recipe, lambda: _trials(url, row.study_id))
-        ray_environment.prepare(share.resources.threads)
-        ray = LocalRay(share.resources.slots, share.gpus, data.nbytes)
-        with interruptible(asked.stop, watched), ray:
+
+        def share(nodes: Sequence[Node]) -> Allotment:
+            return allot(params, space, recipe, lambda: _trials(url, row.study_id), nodes)
+
+        place = workplace(setting.cluster, folder, share, data, asked.stop)
+        with interruptible(asked.stop, watched), place.ray as ray:
             if not store.finished(url, row.study_id):
-                ray.start()
+                ray.ready(
+                    lambda: not asked.why
+                ) if place.is_cluster else ray.start()  # before anything is written, who is refused
             study, before = store.create(url, row)
             _announce(study, before, row)
             space = _warmed(space, url, study.row, params.warm_start)
@@ -122,13 +128,13 @@ def search(params: SearchParams, space: Space, recipe: Recipe, setting: Setting)
             try:
                 if not phases.exhausted():
                     with live.view(_looking(store.reader(url, row.study_id), folder)):
-                        _train(phases, params, space, data, folder, ray, share)
+                        _train(phases, params, space, data, folder, place)
             finally:
                 ray.stop()  # while MLflow gets the rest
                 phases.close()
                 _say_what_is_left(follower.stop())
             snapshot = study.snapshot()
-            _delete_checkpoints(folder, snapshot, planned())
+            checkpoints.delete(place.place, reselection.trained_no_more(snapshot, planned()))
     _raise_what_ended_it(phases)
     print(f"the search ended after {conductor.spent}")
     if snapshot.best() is None and not reselection.candidates(snapshot, params.reselect):
@@ -204,10 +210,13 @@ def _phases(
     return Phases(conductor, lambda: _facts(setting, conductor), reselect if params.reselect.wanted else None)
 
 
-def _train(
-    phases: Phases, params: SearchParams, space: Space, data: TrialData, folder: Path, ray: LocalRay, share: Allotment
-) -> None:
-    room = Room(share.resources, share.gpus, share.gpu_bytes, print)
+def _train(phases: Phases, params: SearchParams, space: Space, data: TrialData, folder: Path, place: Workplace) -> None:
+    from pipeline.search.tuner import train_all  # takes seconds, during which Ray starts
+
+    if not place.ray.ready(lambda: not phases.over):
+        return
+    share, attempts = place.share(), place.attempts()
+    room = place.room(share)
     device: Literal["cpu", "cuda"] = "cuda" if share.resources.gpus else "cpu"
 
     def assign(trial: TrialRecord) -> Assignment:
@@ -217,7 +226,7 @@ def _train(
             space.family_of(trial.hyperparameters),
             trial.hyperparameters,
             trial.seed,
-            str(folder),
+            place.place,
             share.resources.threads,
             device,
             rerun=rerun is not None,
@@ -225,12 +234,10 @@ def _train(
             measures_latency=params.measures_latency and rerun is None and "latency_ms" not in trial.costs,
             trials_a_gpu=room.trials_a_gpu,
             devices=max(1, int(share.resources.gpus)),
+            attempt=next(attempts),
         )
 
-    from pipeline.search.tuner import train_all  # takes seconds, during which Ray starts
-
-    if ray.ready(lambda: not phases.over):
-        train_all(phases, assign, data, room, scratch=folder / "ray")
+    train_all(phases, assign, data, room, folder / "ray", attempts)
 
 
 def _trials(url: str, study_id: str) -> tuple[TrialRecord, ...]:
@@ -252,11 +259,6 @@ def _facts(setting: Setting, conductor: Conductor) -> dict[str, str]:
 def _say_what_is_left(followed: Followed) -> None:
     if followed.problem is not None:
         print(f"{followed.problem}\nThe study is complete without it; `convoy sync` sends the rest when MLflow is back.")
-
-
-def _delete_checkpoints(folder: Path, snapshot: StudySnapshot, planned: Iterable[Rerun]) -> None:
-    for key in reselection.trained_no_more(snapshot, planned):
-        checkpoint_path(folder, key).unlink(missing_ok=True)
 
 
 def _raise_what_ended_it(phases: Phases) -> None:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-import os
+import platform
 import traceback
 from collections.abc import Generator, Iterator
 from dataclasses import replace
@@ -11,14 +10,16 @@ from pathlib import Path
 
 import torch
 
-from pipeline import artifacts
+from pipeline.cluster.place import opened
+from pipeline.cluster.storage import StorageLost
 from pipeline.data.preparation.packed import Packed
-from pipeline.errors import DigestMismatch, DiskFull, MissingFile
+from pipeline.errors import DiskFull
 from pipeline.outcomes import Outcomes
 from pipeline.search import gpu
+from pipeline.search.checkpoints import SHARED, Checkpoints
 from pipeline.search.crew import Job, crew
 from pipeline.search.latency import latency_ms
-from pipeline.search.messages import Assignment, Message, TrialData, checkpoint_path
+from pipeline.search.messages import Assignment, Message, TrialData
 from pipeline.training.evaluation import LARGEST_BATCH, evaluate
 from pipeline.training.fit import Diverged, Training
 from pipeline.training.hyperparameters import parse
@@ -26,8 +27,6 @@ from pipeline.training.metrics import EpochMetrics
 from pipeline.training.out_of_memory import OutOfMemory, within_memory
 from pipeline.training.ranks import RankLost
 from pipeline.training.tensors import tensors
-
-LEDGER = "ledger.jsonl"  # every epoch a worker began: what was really done, independent of the study
 
 
 def run_trial(assignment: Assignment, data: TrialData) -> Generator[Message]:
@@ -47,7 +46,7 @@ def run_trial(assignment: Assignment, data: TrialData) -> Generator[Message]:
             yield Message(assignment.trial_key, end="out_of_memory", reason=str(refusal))
     except DiskFull as full:
         yield Message(assignment.trial_key, end="disk full", reason=f"{full.what}: {full.why}")
-    except RankLost:
+    except (RankLost, StorageLost):
         raise
     except Exception:  # an error of code is a result of this trial; only a dead worker, or a part of it, is Ray's business
         yield Message(assignment.trial_key, end="failed", reason=traceback.format_exc())
@@ -58,6 +57,9 @@ def _epochs(assignment: Assignment, data: TrialData) -> Iterator[Message]:
     if assignment.images_at_a_time == 0:
         why = "its worker was killed for want of memory, however few images went at a time"
         yield Message(assignment.trial_key, end="out_of_memory", reason=why)
+        return
+    if assignment.attempt and opened(assignment.folder).read(SHARED) is None:
+        yield Message(assignment.trial_key, end="not shared", reason=f"{platform.node()} does not see {assignment.folder}")
         return
     gpu.take(assignment.device, assignment.trials_a_gpu)
 
@@ -72,10 +74,10 @@ def _epochs(assignment: Assignment, data: TrialData) -> Iterator[Message]:
 
 def _attempt(assignment: Assignment, data: TrialData, images_at_a_time: int | None) -> Iterator[Message]:
     """From the last checkpoint on."""
-    folder, key = Path(assignment.folder), assignment.trial_key
-    path = checkpoint_path(folder, key)
+    key, checkpoints = assignment.trial_key, Checkpoints(assignment.folder, assignment.trial_key, assignment.attempt)
+    meeting = Path.cwd() if assignment.attempt else Path(assignment.folder)  # the ranks are processes of one machine
     data = data if assignment.fold is None else data.holding_out(assignment.fold)
-    with crew(_job(assignment, data, _saved(path), images_at_a_time), assignment.devices, folder) as working:
+    with crew(_job(assignment, data, checkpoints.latest(), images_at_a_time), assignment.devices, meeting) as working:
         training = working.training
         if assignment.measures_latency:
             yield Message(key, latency_ms=_latency_ms(training, data.val))
@@ -83,10 +85,10 @@ def _attempt(assignment: Assignment, data: TrialData, images_at_a_time: int | No
             yield _message(assignment, training, data, list(training.history))
         remaining = training.fit(data.train, data.val)
         for epoch in range(len(training.history) + 1, training.hyperparameters.train.epochs + 1):
-            _note(folder, key, epoch)
+            checkpoints.begin_epoch(epoch)
             working.begin_epoch()
             metrics = next(remaining)
-            artifacts.write_sealed(path, training.checkpoint())
+            checkpoints.write(training.checkpoint())
             message = _message(assignment, training, data, [metrics])
             yield replace(message, gpu_megabytes=gpu.peak_megabytes(assignment.device))
 
@@ -121,15 +123,3 @@ def _job(assignment: Assignment, data: TrialData, checkpoint: bytes | None, imag
         data.val,
         assignment.threads,
     )
-
-
-def _saved(path: Path) -> bytes | None:
-    """The checkpoint, or None: without one, or with a damaged one, the trial starts over and ends the same."""
-    try:
-        return artifacts.read_sealed(path)
-    except (MissingFile, DigestMismatch):
-        return None
-
-
-def _note(folder: Path, key: str, epoch: int) -> None:
-    artifacts.append_line(folder / LEDGER, json.dumps({"trial_key": key, "epoch": epoch, "pid": os.getpid()}))

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import shutil
 from collections import Counter, deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from itertools import repeat
 from pathlib import Path
 from typing import Any
 
 from ray import tune
 from ray.tune.experiment import Trial
+from ray.tune.result import NODE_IP
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 from ray.tune.search import Searcher
 from ray.tune.stopper import Stopper
@@ -18,10 +21,12 @@ from pipeline.search.messages import Assignment, Message, TrialData
 from pipeline.search.phases import Phases
 from pipeline.search.room import Room
 from pipeline.search.worker import MESSAGE, TrialWorker
-from pipeline.search.worker_deaths import MemoryKills
+from pipeline.search.worker_deaths import MemoryKills, with_its_node
 from pipeline.study.records import TrialRecord
 
 WORKER_DEATHS = 3  # a trial is retried from its checkpoint this often when its worker dies
+NODES_LOST = 10  # and this often in a row without an epoch when a whole node goes
+_UNCOUNTED = repeat(0)  # on one machine no attempt outlives another
 Config = dict[str, Any]  # an assignment, as Ray Tune passes it on
 
 
@@ -31,19 +36,22 @@ def train_all(
     data: TrialData,
     room: Room,
     scratch: Path,
+    attempts: Iterator[int] = _UNCOUNTED,
 ) -> None:
     """Run the search until the conductor ends it, as many trials at once as there is room for; needs a Ray that is ready.
 
-    `scratch` takes what Ray Tune insists on writing and nobody reads; it is emptied before and after.
+    `scratch` takes what Ray Tune insists on writing and nobody reads; it is emptied before and after. `attempts` are the numbers
+    of further attempts at trials whose worker died.
     """
     shutil.rmtree(scratch, ignore_errors=True)
     dropped: deque[Config] = deque()
+    scheduler = StudyScheduler(conductor, dropped, room, attempts)
     tuner = tune.Tuner(
         tune.with_resources(tune.with_parameters(TrialWorker, data=data), room.asked(room.trials_a_gpu)),
         tune_config=tune.TuneConfig(
             num_samples=-1,
             search_alg=StudySearcher(conductor, assign, room, dropped),
-            scheduler=StudyScheduler(conductor, dropped, room),
+            scheduler=scheduler,
             reuse_actors=True,
         ),
         run_config=tune.RunConfig(
@@ -56,6 +64,7 @@ def train_all(
         ),
     )
     tuner.fit()
+    room.say_what_was_moved(data.nbytes, scheduler.nodes)
     shutil.rmtree(scratch, ignore_errors=True)
 
 
@@ -102,11 +111,13 @@ class StudySearcher(_OfThisProcess, Searcher):
 class StudyScheduler(_OfThisProcess, FIFOScheduler):
     """Brings every message to the conductor and stops the trials it is done with."""
 
-    def __init__(self, conductor: Phases, dropped: deque[Config], room: Room) -> None:
+    def __init__(self, conductor: Phases, dropped: deque[Config], room: Room, attempts: Iterator[int] = _UNCOUNTED) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
-        self._conductor, self._dropped, self._room = conductor, dropped, room
-        self._memory_kills = MemoryKills()
+        self._conductor, self._dropped, self._room, self._attempts = conductor, dropped, room, attempts
+        self._memory_kills = MemoryKills() if room.on_this_machine else MemoryKills(None)
         self._deaths: Counter[str] = Counter()
+        self.nodes: set[str] = set()  # addresses of those that trained
+        self._nodes_lost: Counter[str] = Counter()  # since the trial was last heard of
 
     def on_trial_add(self, tune_controller: Any, trial: Trial) -> None:
         """Ask Ray for a larger share of a GPU when fewer trials are to have one."""
@@ -117,6 +128,8 @@ class StudyScheduler(_OfThisProcess, FIFOScheduler):
     def on_trial_result(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> str:
         """Continue or stop, as the conductor says; it hears nothing of a trial that is to go on where there is more room."""
         message: Message = result[MESSAGE]
+        self._nodes_lost.pop(message.trial_key, None)
+        self.nodes.add(str(result.get(NODE_IP)))
         if message.crowded:
             self._room.too_little(trial.config["trials_a_gpu"], message.crowded)
             self._dropped.append(Assignment(**trial.config).with_more_room(self._room.trials_a_gpu).record())
@@ -128,19 +141,24 @@ class StudyScheduler(_OfThisProcess, FIFOScheduler):
     def on_trial_error(self, tune_controller: Any, trial: Trial) -> None:
         """A worker died: its trial is retried, with fewer images at a time if memory was short, and given up after the last.
 
+        A node that goes takes its workers along, for which no trial is to blame: that counts as long as the trial gets nowhere.
         Of a worker that dies while it takes up another trial Ray Tune speaks twice, and drops that trial.
         """
         if self._no_longer_taken_up(tune_controller, trial) and trial.status == Trial.ERROR:
             return
-        key = trial.config["trial_key"]
-        self._deaths[key] += 1
-        killed = self._memory_kills.explain(_latest_error(trial))
-        if self._deaths[key] > WORKER_DEATHS:
+        key, error = trial.config["trial_key"], _latest_error(trial)
+        if lost := with_its_node(error):
+            self._nodes_lost[key] += 1
+            trial.max_failures += 1
+        else:
+            self._deaths[key] += 1
+        killed = not lost and self._memory_kills.explain(error)
+        if self._deaths[key] > WORKER_DEATHS or self._nodes_lost[key] > NODES_LOST:
             self._give_up(key, killed)
             return
-        if killed:
-            trial.config.update(Assignment(**trial.config).with_less_memory().record())
-        if trial.status == Trial.PENDING:
+        again = replace(Assignment(**trial.config), attempt=next(self._attempts))
+        trial.config.update((again.with_less_memory() if killed else again).record())
+        if trial.status != Trial.ERROR:
             self._dropped.append(trial.config)
 
     @staticmethod
@@ -154,7 +172,9 @@ class StudyScheduler(_OfThisProcess, FIFOScheduler):
 
     def _give_up(self, key: str, killed: bool) -> None:
         deaths = self._deaths[key]
-        if killed:
+        if self._nodes_lost[key] > NODES_LOST:
+            self._conductor.lost(key, f"{NODES_LOST + 1} nodes went away, one after another, before it trained an epoch there")
+        elif killed:
             reason = f"its worker was killed for want of memory {deaths} times"
             self._conductor.heard(Message(key, end="out_of_memory", reason=reason))
         else:

@@ -15,7 +15,8 @@ import pytest
 import torch
 
 from pipeline import artifacts
-from pipeline.search.messages import Assignment, Message, TrialData, checkpoint_path
+from pipeline.search.checkpoints import checkpoint_name
+from pipeline.search.messages import Assignment, Message, TrialData
 from pipeline.search.trial import run_trial
 from pipeline.training.ranks import RankLost
 from tests.training.samples import noise
@@ -48,7 +49,7 @@ def assignment(folder: Path, devices: int = 2, **hyperparameters: object) -> Ass
 
 
 def weights(folder: Path) -> dict[str, torch.Tensor]:
-    content = artifacts.read_sealed(checkpoint_path(folder, KEY))
+    content = artifacts.read_sealed(folder / checkpoint_name(KEY))
     found: dict[str, torch.Tensor] = torch.load(io.BytesIO(content), weights_only=True)["average"]
     return found
 

@@ -12,7 +12,7 @@ import weakref
 import pytest
 import ray
 
-from pipeline.search import local_ray, ray_environment
+from pipeline.search import ray_environment, ray_thread
 from pipeline.search.ray_processes import AGENT_PORTS, AGENTS, ONLOOKERS
 
 
@@ -59,6 +59,6 @@ def test_nothing_of_rays_is_left_to_the_garbage_collector_while_ray_ends(monkeyp
 
     garbage, seen = weakref.ref(Held()), []
     monkeypatch.setattr(ray, "shutdown", lambda: seen.append((garbage(), gc.isenabled())))
-    local_ray._stop()
+    ray_thread._shut_down()
     assert seen == [(None, False)]
     assert gc.isenabled()

@@ -1,9 +1,8 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
-from pipeline.search.messages import Assignment, Message, checkpoint_path
+from pipeline.search.messages import Assignment, Message
 
 
 def test_an_assignment_is_the_same_after_it_travelled_as_plain_values() -> None:
@@ -14,7 +13,3 @@ def test_an_assignment_is_the_same_after_it_travelled_as_plain_values() -> None:
 def test_a_message_is_without_epochs_and_end_unless_told() -> None:
     message = Message("00112233-0001")
     assert (message.epochs, message.end, message.reason) == ([], "", "")
-
-
-def test_every_trial_has_a_checkpoint_of_its_own() -> None:
-    assert checkpoint_path(Path("state"), "00112233-0001") == Path("state/00112233-0001.checkpoint")

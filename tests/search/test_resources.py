@@ -6,7 +6,7 @@ import pytest
 
 from pipeline.errors import ResourcesMissing
 from pipeline.search import resources
-from pipeline.search.resources import Resources, plan
+from pipeline.search.resources import Node, Resources, plan
 from pipeline.search.settings import SearchParams
 
 
@@ -43,7 +43,7 @@ TABLE = [
 @pytest.mark.parametrize(("given", "expected"), TABLE, ids=str)
 def test_a_trial_gets_its_share_of_the_machine(given: tuple[Any, ...], expected: tuple[float, float, int, int]) -> None:
     cpus, gpus, cores, devices, *sharing = given
-    found = plan(asked(cpus, gpus), cores, devices, *sharing)
+    found = plan(asked(cpus, gpus), [Node(cores, devices)], *sharing)
     assert (found.cpus, found.gpus, found.slots, found.threads) == expected
     assert found.slots * found.cpus <= cores and found.slots * found.gpus <= devices + 1e-9
 
@@ -58,7 +58,44 @@ def test_a_trial_gets_its_share_of_the_machine(given: tuple[Any, ...], expected:
 )
 def test_what_can_never_be_met_is_refused_with_have_and_need(cpus: object, gpus: object, message: str) -> None:
     with pytest.raises(ResourcesMissing) as refusal:
-        plan(asked(cpus, gpus), cpus=2, gpus=0)
+        plan(asked(cpus, gpus), [Node(2)])
+    assert str(refusal.value).startswith(message)
+
+
+# (CPUs a trial, GPUs a trial), nodes → (CPUs, GPUs, trials at once)
+CLUSTERS = [
+    (("auto", "auto"), [Node(0), Node(4), Node(8)], (1, 0, 12)),
+    (("auto", "auto"), [Node(0), Node(16, 4), Node(32, 2)], (4, 1, 6)),  # four cores for each GPU of the node that has fewest
+    (("auto", "auto"), [Node(64), Node(8, 1)], (8, 1, 1)),  # who has no GPU is not asked for one
+    (("auto", 0), [Node(64), Node(8, 1)], (1, 0, 72)),
+    ((6, 0), [Node(8), Node(8)], (6, 0, 2)),  # one each, and not two and a half of them together
+    (("auto", 2), [Node(8, 1), Node(8, 4)], (4, 2, 2)),  # of one node
+]
+
+
+@pytest.mark.parametrize(("given", "nodes", "expected"), CLUSTERS, ids=str)
+def test_on_a_cluster_each_trial_lies_on_one_node(
+    given: tuple[Any, Any], nodes: list[Node], expected: tuple[float, float, int]
+) -> None:
+    found = plan(asked(*given), nodes)
+    assert (found.cpus, found.gpus, found.slots) == expected
+
+
+@pytest.mark.parametrize(
+    ("cpus", "gpus", "message"),
+    [
+        (
+            9,
+            0,
+            "E001 search.cpus_per_trial — a trial needs 9 CPU, of 2 nodes none has more than 8 — set it to at most 8, or `auto`",
+        ),
+        (9, 1, "E001 search.cpus_per_trial — a trial needs 9 CPU, of 2 nodes none has more than 4"),
+        ("auto", 2, "E001 search.gpus_per_trial — a trial needs 2 GPU, of 2 nodes none has more than 1"),
+    ],
+)
+def test_what_no_node_has_is_refused(cpus: object, gpus: object, message: str) -> None:
+    with pytest.raises(ResourcesMissing) as refusal:
+        plan(asked(cpus, gpus), [Node(8), Node(4, 1)])
     assert str(refusal.value).startswith(message)
 
 

@@ -14,8 +14,9 @@ import torch
 
 from pipeline import artifacts
 from pipeline.outcomes import Outcomes
-from pipeline.search.messages import Assignment, Message, checkpoint_path
-from pipeline.search.trial import LEDGER, TrialData, run_trial
+from pipeline.search.checkpoints import LEDGER, checkpoint_name
+from pipeline.search.messages import Assignment, Message
+from pipeline.search.trial import TrialData, run_trial
 from pipeline.training.metrics import EpochMetrics
 from tests.training.samples import noise
 
@@ -78,7 +79,7 @@ def test_the_ledger_has_a_line_when_an_epoch_begins_and_the_checkpoint_is_there_
     for epoch in (1, 2, 3):
         assert [metrics.epoch for metrics in next(messages).epochs] == [epoch]
         assert ledger(tmp_path) == list(range(1, epoch + 1))
-        contents.add(artifacts.read_sealed(checkpoint_path(tmp_path, KEY)))
+        contents.add(artifacts.read_sealed(tmp_path / checkpoint_name(KEY)))
     assert len(contents) == 3
 
 
@@ -93,7 +94,7 @@ def test_a_resumed_trial_repeats_what_it_knows_and_ends_as_an_unbroken_one(
     assert measured(after[:1]) == measured(before)
     assert measured(after) == measured(unbroken)
     assert ledger(tmp_path) == [1, 2, 3]
-    states = [artifacts.read_sealed(checkpoint_path(folder, KEY)) for folder in (tmp_path, tmp_path / "unbroken")]
+    states = [artifacts.read_sealed(folder / checkpoint_name(KEY)) for folder in (tmp_path, tmp_path / "unbroken")]
     weights = [torch.load(io.BytesIO(state), weights_only=True)["network"] for state in states]
     assert all(torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
 
@@ -111,7 +112,7 @@ def test_with_a_damaged_checkpoint_the_trial_starts_over_and_ends_the_same(
 ) -> None:
     unbroken = list(run_trial(replace(assignment, folder=str(tmp_path / "unbroken")), data))
     next(run_trial(assignment, data))
-    path = checkpoint_path(tmp_path, KEY)
+    path = tmp_path / checkpoint_name(KEY)
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 1
     path.write_bytes({"one bit": bytes(content), "half": content[: len(content) // 2], "empty": b"", "gone": b""}[damage])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass, field
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +17,17 @@ from pipeline.search.messages import Assignment
 from pipeline.search.resources import Resources
 from pipeline.search.room import Room
 from pipeline.search.trial import run_trial
-from pipeline.search.tuner import WORKER_DEATHS, StudyScheduler, StudySearcher
+from pipeline.search.tuner import NODES_LOST, WORKER_DEATHS, StudyScheduler, StudySearcher
 from pipeline.search.worker_deaths import MemoryKills
 from tests.search.driving import FIRST, SPACE, STUDY, Search
 
 ALONE = Room(Resources(1, 0, 1))
 CRASH = "Failure # 1 (occurred at …)\nThe actor died unexpectedly before finishing this task.\n"
+WITH_ITS_NODE = [
+    "Failure # 1 (occurred at …)\nThe actor died unexpectedly before finishing this task.\n…\n"
+    "The actor died because its node has died. Node Id: …\n\tthe actor's node was terminated unexpectedly: health check failed\n",
+    "Failure # 1 (occurred at …)\nThe actor … is unavailable: The actor is temporarily unavailable: RpcError: RPC error: …\n",
+]
 BY_RAY = (
     "Failure # 2 (occurred at …)\n1 worker(s) were killed due to the node running low on memory. Memory on the node (…) was "
     "1.30GB used / 23.54GB limit (0.055213)\n…\nRay killed 1 worker(s) based on the killing policy\n"
@@ -36,6 +42,7 @@ class Dying:
     error_file: str
     status: str = Trial.ERROR
     images: list[int | None] = field(default_factory=list)
+    max_failures: int = WORKER_DEATHS
 
 
 @dataclass
@@ -114,6 +121,31 @@ def test_a_death_of_which_ray_tune_speaks_twice_counts_once_and_is_not_waited_fo
             scheduler.on_trial_error(controller, trial)  # type: ignore[arg-type]
         assert not controller._resetting_trials and len(dropped) == deaths
     assert conductor.live == 1
+
+
+@pytest.mark.parametrize("error", WITH_ITS_NODE)
+def test_a_node_that_goes_takes_its_trials_along_for_which_none_of_them_is_to_blame(
+    conductor: Conductor, tmp_path: Path, error: str
+) -> None:
+    trial = die(conductor, tmp_path, [error] * NODES_LOST + [CRASH] * WORKER_DEATHS)
+    assert trial.max_failures == WORKER_DEATHS + NODES_LOST and conductor.live == 1
+    die(conductor, tmp_path, [error] * (NODES_LOST + 1))
+    assert told(tmp_path).user_attrs["outcome"]["reason"].startswith("11 nodes went away")
+
+
+def test_each_attempt_after_a_death_has_a_number_of_its_own(conductor: Conductor, tmp_path: Path) -> None:
+    trial = Dying(Assignment(FIRST, "cnn", {}, 0, str(tmp_path), 1, "cpu", attempt=7).record(), str(tmp_path / "error.txt"))
+    scheduler = StudyScheduler(conductor, deque(), ALONE, count(8))
+    numbers = []
+    for error in (CRASH, WITH_ITS_NODE[0]):
+        Path(trial.error_file).write_text(error)
+        scheduler.on_trial_error(Controller(), trial)  # type: ignore[arg-type]
+        numbers.append(trial.config["attempt"])
+    assert numbers == [8, 9]
+
+
+def test_on_a_cluster_the_kernel_of_this_machine_is_not_asked() -> None:
+    assert not MemoryKills(None).explain(CRASH) and MemoryKills(None).explain(BY_RAY)
 
 
 def test_only_the_latest_death_is_judged(conductor: Conductor, tmp_path: Path) -> None:

@@ -1,0 +1,239 @@
+"""A cluster that exists: joined when it lets in only who has its token, and every node runs our code and sees our files."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import secrets
+import shutil
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import wait
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+import pipeline
+from pipeline.cluster import gcs, node, token
+from pipeline.cluster.node import Seen
+from pipeline.cluster.place import opened
+from pipeline.cluster.settings import AUTO, ClusterParams
+from pipeline.errors import (
+    ClusterUnreachable,
+    ConvoyError,
+    Interrupted,
+    NotShared,
+    OtherVersion,
+    ResourcesMissing,
+    SecurityRefusal,
+)
+from pipeline.search import ray_environment, ray_processes
+from pipeline.search.checkpoints import SHARED
+from pipeline.search.interruption import EXIT_CODES, HEAD_GONE
+from pipeline.search.ray_thread import RayThread
+from pipeline.search.resources import Node
+
+_LOOK_SECONDS = 2.0  # nodes are looked for no more often
+_PROBE_SECONDS = 120.0  # in which a node has fetched our code and answered
+_HEAD_POLL_SECONDS, _HEAD_GONE_SECONDS = 3.0, 15.0
+_IN_A_JOB = "RAY_JOB_CONFIG_JSON_ENV_VAR"  # Ray sets it for what it runs as a job, whose folder has our code already
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What a search needs of the nodes: its folder in the storage, and files that are too large for memory."""
+
+    place: str
+    files: Sequence[Path]
+    scratch: Path
+
+
+class JoinedRay(RayThread):
+    """The cluster at `address`, once this process has joined it."""
+
+    def __init__(
+        self,
+        address: str,
+        params: ClusterParams,
+        wanted: Wanted,
+        gone: Callable[[str], None],
+        tell: Callable[[str], None] = print,
+    ) -> None:
+        super().__init__()
+        self._address, self._params, self._wanted, self._tell, self._gone = address, params, wanted, tell, gone
+        self._seen: dict[str, Seen] = {}
+        self._nodes: tuple[Node, ...] = ()
+        self._looked = -_LOOK_SECONDS
+
+    def begin(self, unwanted: Callable[[], bool]) -> None:
+        """Look, join, look at every node; raises SecurityRefusal, ClusterUnreachable, OtherVersion, NotShared."""
+        import ray
+
+        address = _found(self._address)
+        _require_safe(address, self._params.insecure)
+        if unwanted():
+            return
+        ray_processes.without_essays()
+        logging.getLogger("ray").setLevel(logging.CRITICAL)  # a worker that dies is retried; one that keeps dying is reported
+        with _our_code(self._wanted.scratch) as code:
+            ray.init(
+                address=address,
+                runtime_env=code,
+                log_to_driver=False,
+                logging_level=logging.CRITICAL,
+                namespace=f"convoy-{secrets.token_hex(4)}",
+            )
+        self._seen = _probe(_alive(), self._wanted, self._params)
+        offered = self.nodes()
+        if not offered:
+            remedy = "start nodes with --num-cpus"
+            raise ResourcesMissing("the cluster", where=address, why="no node of it has CPUs or GPUs for trials", remedy=remedy)
+        self._tell(f"joined the cluster at {address}: {listed(offered)}")
+        threading.Thread(target=self._watch, args=(address,), name="head-watch", daemon=True).start()
+
+    def nodes(self) -> tuple[Node, ...]:
+        """Those that are there now and may train; one that came later is there from the next look on."""
+        if time.monotonic() - self._looked >= _LOOK_SECONDS:
+            before, self._nodes = self._nodes, tuple(_node(one, self._seen) for one in _alive())
+            self._looked = time.monotonic()
+            if before and before != self._nodes:
+                self._tell(f"the cluster has changed: {listed(self._nodes)}")
+        return self._nodes
+
+    def _watch(self, address: str) -> None:
+        """Tell when the head is gone: Ray would wait for it, and end this process after minutes without a word."""
+        answered = time.monotonic()
+        while not self._to_stop.wait(_HEAD_POLL_SECONDS):
+            with contextlib.suppress(ConvoyError):
+                gcs.look(address, token.find(os.environ, Path.home()), _HEAD_POLL_SECONDS)
+                answered = time.monotonic()
+            if time.monotonic() - answered > _HEAD_GONE_SECONDS:
+                self._gone(HEAD_GONE)
+                self._end_in_any_case()
+                return
+
+    def _end_in_any_case(self) -> None:
+        """Without a head Ray may neither give a trial back nor end; what was heard is in the study."""
+        wait([self._stopped], _HEAD_GONE_SECONDS)
+        if not self._stopped.done():
+            why, remedy = f"{HEAD_GONE}; finished trials and checkpoints are kept", "start it and run the same command to go on"
+            print(Interrupted("the search", why=why, remedy=remedy), file=sys.stderr, flush=True)
+            os._exit(EXIT_CODES[HEAD_GONE])
+
+
+def listed(nodes: Sequence[Node]) -> str:
+    """What they offer, in a line."""
+    cpus, gpus = sum(one.cpus for one in nodes), sum(one.gpus for one in nodes)
+    line = f"{len(nodes)} nodes, {cpus:g} CPUs, {gpus} GPUs"
+    kinds = sorted({round(one.gpu_bytes / 2**30) for one in nodes if one.gpus})
+    return f"{line} of {' and '.join(map(str, kinds))} GiB" if kinds else line
+
+
+def _found(address: str) -> str:
+    if address != AUTO:
+        return address
+    from ray._private.utils import read_ray_address
+
+    found = read_ray_address()
+    if not found:
+        remedy = "start it with `ray start`, or set cluster.address: HOST:PORT"
+        raise ClusterUnreachable("cluster.address: auto", why="no Ray was started on this machine", remedy=remedy)
+    return str(found)
+
+
+def _require_safe(address: str, insecure: bool) -> None:
+    head = gcs.look(address, token.find(os.environ, Path.home()))
+    if head.open:
+        if not insecure:
+            why = "it lets everybody in who reaches it, and runs what they send"
+            remedy = "start it with a token (docs/cluster.md); cluster.insecure: true joins it all the same"
+            raise SecurityRefusal("the cluster", where=address, why=why, remedy=remedy)
+        ray_environment.open_to_everybody()
+    gcs.require_same_versions(address, head)
+    gcs.require_a_node_here(address, head, _addresses_of_this_machine())
+
+
+def _addresses_of_this_machine() -> set[str]:
+    return {address.address for addresses in psutil.net_if_addrs().values() for address in addresses}
+
+
+@contextlib.contextmanager
+def _our_code(scratch: Path) -> Iterator[dict[str, Any]]:
+    """The environment of all workers: this package and nothing else, whatever the nodes have."""
+    if _IN_A_JOB in os.environ:
+        yield {}
+        return
+    folder = scratch / "code"
+    shutil.rmtree(folder, ignore_errors=True)
+    shutil.copytree(Path(pipeline.__file__).parent, folder / "pipeline", ignore=shutil.ignore_patterns("__pycache__"))
+    try:
+        yield {"working_dir": str(folder.resolve())}
+    finally:
+        shutil.rmtree(folder)
+
+
+def _alive() -> list[dict[str, Any]]:
+    """Nodes as Ray tells of them, of those that trials may be given to: a head often has no CPUs."""
+    import ray
+
+    told = ray.nodes()  # type: ignore[no-untyped-call]  # Ray's own
+    return [one for one in told if one["Alive"] and (one["Resources"].get("CPU") or one["Resources"].get("GPU"))]
+
+
+def _node(told: dict[str, Any], seen: dict[str, Seen]) -> Node:
+    """GPUs of a node that was not looked at are taken for as large as the smallest that were."""
+    gpus = int(told["Resources"].get("GPU", 0))
+    known = [size for one in seen.values() for size in one.gpu_bytes]
+    own = seen[told["NodeID"]].gpu_bytes if told["NodeID"] in seen else ()
+    size = min(own or known, default=0) if gpus else 0
+    return Node(float(told["Resources"].get("CPU", 0)), gpus, size, str(told["NodeName"]))
+
+
+def _probe(nodes: Sequence[dict[str, Any]], wanted: Wanted, params: ClusterParams) -> dict[str, Seen]:
+    """Node → what it says; raises NotShared or OtherVersion for one that must not train."""
+    import ray
+    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+    storage, nonce = opened(wanted.place), secrets.token_hex(16)
+    storage.write(SHARED, nonce.encode())
+    look = ray.remote(node.look)
+    asked = {}
+    for one in nodes:
+        there = NodeAffinitySchedulingStrategy(one["NodeID"], soft=False)
+        arguments = (wanted.place, nonce, f"{SHARED}-{one['NodeID']}", [str(file) for file in wanted.files])
+        asked[one["NodeID"]] = look.options(num_cpus=0, scheduling_strategy=there, max_retries=0).remote(*arguments)
+    found: dict[str, Seen] = {}
+    for one in nodes:
+        where = f"{one['NodeName']} ({one['NodeManagerAddress']})"
+        try:
+            seen = found[one["NodeID"]] = ray.get(asked[one["NodeID"]], timeout=_PROBE_SECONDS)
+        except Exception as error:  # whatever Ray says of a node that cannot run our code
+            why = " ".join(str(error).split()[-30:])
+            raise OtherVersion(
+                "a node", where=where, why=why, remedy="install what Convoy needs there, see docs/cluster.md"
+            ) from error
+        _require(seen, where, wanted, params)
+        if storage.read(f"{SHARED}-{one['NodeID']}") != nonce.encode():
+            raise _not_shared(wanted.place, where, "what it writes there is not seen here", params)
+        storage.delete(f"{SHARED}-{one['NodeID']}")
+    return found
+
+
+def _require(seen: Seen, where: str, wanted: Wanted, params: ClusterParams) -> None:
+    if seen.code != node.code_digest():
+        raise OtherVersion("Convoy", where=where, why="its workers import other code", remedy="take Convoy off its PYTHONPATH")
+    if seen.storage:
+        raise _not_shared(wanted.place, where, seen.storage, params)
+    if seen.missing:
+        why = f"it does not see {seen.missing[0]}, and these images are larger than memory"
+        raise NotShared("the images", where=where, why=why, remedy="put the project into a folder that all nodes see")
+
+
+def _not_shared(place: str, where: str, why: str, params: ClusterParams) -> NotShared:
+    remedy = "check the mount or the credentials there" if params.storage else "set cluster.storage to what all nodes reach"
+    return NotShared("checkpoints", where=where, why=f"{place}: {why}", remedy=remedy)

@@ -1,0 +1,237 @@
+"""A search over several hosts, whatever happens to them: nothing lost, nothing doubled, and the result of an undisturbed one.
+
+Sampler and stopping rule are such that the result does not depend on the order in which trials end.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+from mlflow.entities import Run
+
+from pipeline.study.records import StudySnapshot
+from pipeline.tracking.connection import connect
+from tests import searches
+from tests.cluster.hosts import Host, needs_hosts, start_ray, until
+from tests.cluster.searching import Cluster, Driver, cluster, snapshot
+from tests.search.driving import story
+
+pytestmark = [needs_hosts, pytest.mark.cluster]
+
+LONG: dict[str, Any] = {"trials": 6, "epochs": (150, 300), "sampler": "random", "stopping": "none", "audit_share": 0.0}
+SHORT: dict[str, Any] = LONG | {"trials": 3, "epochs": (2, 4)}
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory, migrated_mlflow: Path) -> StudySnapshot:
+    """What the same search finds on this machine alone."""
+    folder = tmp_path_factory.mktemp("undisturbed") / "project"
+    searches.write_project(folder, migrated_mlflow, **LONG)
+    assert searches.start(folder).wait(240) == 0, (folder / "output.txt").read_text()
+    return snapshot(folder, folder.parent / "copy")
+
+
+def require_whole(cluster: Cluster, project: Path, undisturbed: StudySnapshot, tmp_path: Path, twice: int) -> None:
+    """The result is that of the undisturbed search, one MLflow run a trial, and at most so many epochs were begun twice."""
+    found = snapshot(project, tmp_path / "copy")
+    assert story(found) == story(undisturbed)
+    begun = Counter((entry["trial_key"], entry["epoch"]) for entry in cluster.ledger())
+    assert set(begun) == {(trial.key, epoch.epoch) for trial in found.trials for epoch in trial.epochs}
+    assert sum(begun.values()) - len(begun) <= twice
+    kept = sorted(run.data.tags["convoy.trial_key"] for run in runs(project, tmp_path))
+    assert kept == sorted([found.study_id, *(trial.key for trial in found.trials)])
+    assert not [*cluster.shared.rglob("*.checkpoint")]
+
+
+def runs(project: Path, tmp_path: Path) -> list[Run]:
+    """Of the study and its trials in MLflow."""
+    copy = tmp_path / "mlflow.db"
+    copy.write_bytes((project / "mlflow.db").read_bytes())
+    client = connect(f"sqlite:///{copy}")
+    return list(client.search_runs([experiment.experiment_id for experiment in client.search_experiments()]))
+
+
+def training(cluster: Cluster, driver: Driver, trials: int) -> None:
+    """Wait until so many trials have begun their 10th epoch."""
+
+    def begun() -> bool:
+        assert driver.process.poll() is None, driver.output
+        return len({entry["trial_key"] for entry in cluster.ledger() if entry["epoch"] >= 10}) >= trials
+
+    until(begun, 120, "they train")
+
+
+def trains_here(cluster: Cluster) -> tuple[Host, str]:
+    """A node that trains, and the trial that it has begun last."""
+    entry = cluster.ledger()[-1]
+    return next(host for host in cluster.nodes if host.run("hostname").strip() == entry["host"]), str(entry["trial_key"])
+
+
+def test_a_node_whose_power_fails_costs_its_trial_an_epoch(
+    tmp_path: Path, migrated_mlflow: Path, undisturbed: StudySnapshot
+) -> None:
+    with cluster(tmp_path / "shared", nodes=3) as made:
+        project = made.project(migrated_mlflow, **LONG)
+        driver = made.search()
+        training(made, driver, 3)
+        lost, key = trains_here(made)
+        lost.kill()
+        assert driver.end() == 0, driver.output
+        assert "joined the cluster at 10.77.0.1:6379: 3 nodes, 3 CPUs, 0 GPUs" in driver.output
+        assert len({entry["attempt"] for entry in made.ledger() if entry["trial_key"] == key}) == 2
+        require_whole(made, project, undisturbed, tmp_path, twice=1)
+
+
+def test_a_raylet_that_is_killed_costs_its_trial_an_epoch_and_a_node_that_joins_is_used(
+    tmp_path: Path, migrated_mlflow: Path, undisturbed: StudySnapshot
+) -> None:
+    with cluster(tmp_path / "shared", nodes=1) as made:
+        project = made.project(migrated_mlflow, **LONG)
+        driver = made.search()
+        training(made, driver, 1)
+        (late,) = made.join()
+        until(lambda: "the cluster has changed: 2 nodes, 2 CPUs" in driver.output, 60, "it is seen")
+        name = late.run("hostname").strip()
+        until(lambda: any(entry["host"] == name for entry in made.ledger()), 60, "it trains")
+        kill_raylet(made.nodes[0])
+        assert driver.end() == 0, driver.output
+        require_whole(made, project, undisturbed, tmp_path, twice=1)
+        until(lambda: not workers(made.nodes[0]), 30, "no worker is left without its node")
+
+
+def test_a_cable_that_is_out_for_half_a_minute_costs_an_epoch_and_who_was_cut_off_spoils_nothing(
+    tmp_path: Path, migrated_mlflow: Path, undisturbed: StudySnapshot
+) -> None:
+    with cluster(tmp_path / "shared", nodes=2) as made:
+        project = made.project(migrated_mlflow, **LONG)
+        driver = made.search()
+        training(made, driver, 2)
+        cut, _ = trains_here(made)
+        cut.unplug()
+        time.sleep(30)
+        cut.plug()
+        assert driver.end() == 0, driver.output
+        require_whole(made, project, undisturbed, tmp_path, twice=1)
+
+
+def test_a_driver_that_is_killed_goes_on_where_it_was(tmp_path: Path, migrated_mlflow: Path, undisturbed: StudySnapshot) -> None:
+    with cluster(tmp_path / "shared", nodes=2) as made:
+        project = made.project(migrated_mlflow, **LONG)
+        driver = made.search()
+        training(made, driver, 2)
+        driver.kill()
+        until(lambda: not any(map(workers, made.nodes)), 60, "nobody trains for a driver that is gone")
+        driver = made.search()
+        assert driver.end() == 0, driver.output
+        assert "goes on with" in driver.output
+        require_whole(made, project, undisturbed, tmp_path, twice=2)
+
+
+def test_a_head_that_is_lost_ends_the_search_in_half_a_minute_and_a_new_one_goes_on(
+    tmp_path: Path, migrated_mlflow: Path, undisturbed: StudySnapshot
+) -> None:
+    with cluster(tmp_path / "shared", nodes=2) as made:
+        driving = made.hosts.add(seen=[made.shared])
+        start_ray(driving, head=made.head, cpus=0)
+        project = made.project(migrated_mlflow, driving, **LONG)
+        driver = made.search(driving)
+        training(made, driver, 2)
+        made.head.kill()
+        assert driver.end(45) == 143, driver.output
+        assert "the head of the cluster does not answer; finished trials and checkpoints are kept" in driver.output
+        until(lambda: not any(map(workers, made.nodes)), 90, "nobody trains on")
+
+        driving.run("ray", "stop", "--force")
+        start_ray(driving)
+        made.head, made.nodes = driving, []
+        made.join(2)
+        driver = made.search()
+        assert driver.end() == 0, driver.output
+        require_whole(made, project, undisturbed, tmp_path, twice=2)
+
+
+def kill_raylet(host: Host) -> None:
+    """And nothing else."""
+    (raylet,) = (process for process in host.processes() if process.name() == "raylet")
+    raylet.kill()
+
+
+def workers(host: Host) -> list[psutil.Process]:
+    """What trains there, or is about to."""
+
+    def trains(process: psutil.Process) -> bool:
+        try:
+            return "TrialWorker" in " ".join(process.cmdline()) or "ResourceTrainable" in " ".join(process.cmdline())
+        except psutil.NoSuchProcess:
+            return False
+
+    return [process for process in host.processes() if trains(process)]
+
+
+@pytest.fixture(scope="class")
+def small(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    """A head and a node that sees no folder of others."""
+    with cluster(tmp_path_factory.mktemp("refused") / "shared") as made:
+        made.join(1, shares=False)
+        made.join(1)
+        yield made
+
+
+class TestRefusals:
+    """What is refused before anything is written, in a line that says what to do."""
+
+    def refused(self, made: Cluster, code: int, text: str, **environment: str) -> None:
+        begun = time.monotonic()
+        driver = made.search(**environment)
+        assert driver.end(60) == code, driver.output
+        assert time.monotonic() - begun < 45
+        assert text in driver.output, driver.output
+        assert "begins" not in driver.output
+
+    def test_without_a_storage_that_all_nodes_reach(self, small: Cluster, migrated_mlflow: Path) -> None:
+        small.project(migrated_mlflow, storage="", **SHORT)
+        self.refused(small, 10, "it sees no file that this process wrote there — set cluster.storage to what all nodes reach")
+
+    def test_with_a_storage_that_a_node_does_not_reach(self, small: Cluster, migrated_mlflow: Path) -> None:
+        small.project(migrated_mlflow, **SHORT)
+        self.refused(small, 10, "E004 checkpoints at 10.77.0.2")
+
+    def test_a_wrong_token(self, small: Cluster, migrated_mlflow: Path) -> None:
+        small.project(migrated_mlflow, **SHORT)
+        self.refused(small, 9, "it does not know this token", RAY_AUTH_TOKEN="0" * 64)
+
+    def test_a_token_that_others_can_read(self, small: Cluster, migrated_mlflow: Path) -> None:
+        small.project(migrated_mlflow, **SHORT)
+        small.head.write("/tmp/home/readable", "0" * 64, mode=0o644)
+        self.refused(small, 9, "mode 0644: others may read it", RAY_AUTH_TOKEN_PATH="/tmp/home/readable")
+
+    def test_nobody_there(self, small: Cluster, migrated_mlflow: Path) -> None:
+        small.project(migrated_mlflow, address="10.77.0.99:6379", **SHORT)
+        self.refused(small, 10, "E002 the cluster at 10.77.0.99:6379 — nobody answers there within 10 s")
+
+    def test_a_machine_that_is_no_node(self, small: Cluster, migrated_mlflow: Path) -> None:
+        stranger = small.hosts.add()
+        stranger.write("/tmp/home/.ray/auth_token", small.head.path("/tmp/home/.ray/auth_token").read_text())
+        small.project(migrated_mlflow, address=f"{small.head.address}:6379", host=stranger, **SHORT)
+        driver = small.search(stranger)
+        assert driver.end(60) == 10
+        assert "this machine is none of its 3 nodes — `ray start --address=10.77.0.1:6379 --num-cpus=0` here" in driver.output
+
+
+def test_an_open_cluster_is_refused_unless_it_is_wanted(tmp_path: Path, migrated_mlflow: Path) -> None:
+    with cluster(tmp_path / "shared", token="", nodes=1) as made:
+        made.project(migrated_mlflow, **SHORT)
+        driver = made.search()
+        assert driver.end(60) == 9
+        assert (
+            "E901 the cluster at 10.77.0.1:6379 — it lets everybody in who reaches it, and runs what they send" in driver.output
+        )
+        made.project(migrated_mlflow, insecure=True, **SHORT)
+        driver = made.search()
+        assert driver.end() == 0, driver.output
+        assert "0.1 MB of images went to each of 1 nodes, once" in driver.output
