@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import TypeVar
 from ruamel.yaml import YAML
 
 from pipeline import artifacts, layout
+from pipeline.cluster.settings import LOCAL
 from pipeline.data.preparation.recipe import LARGEST_AUTO_SIZE, Recipe
 from pipeline.data.sources import open_source, to_fetch
 from pipeline.data.sources.downloads import Downloads
@@ -87,7 +89,9 @@ def check_all(root: Path, question: Question) -> tuple[list[str], list[ConvoyErr
     if space is not None:
         findings.lines.append(f"space: {space.path}, {listed(space.families)}, {len(space.domains)} hyperparameters")
         _check_space(findings, space, recipe, question, params.search.limits)
-    share = findings.attempt(lambda: _share(params.search, space, recipe))
+    address = params.cluster.where(os.environ)
+    share = findings.attempt(lambda: _share(params.search, space, recipe)) if address == LOCAL else None
+    findings.lines += [] if address == LOCAL else [f"resources: those of the cluster at {address}"]
     if share is not None:
         findings.lines.append(f"resources: {share.slots} trials at once, {share.cpus:g} CPU and {share.gpus:g} GPU each")
     findings.lines.append(f"budget: {Budget.of(params.search)}")

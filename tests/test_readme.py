@@ -21,7 +21,7 @@ from tests.imports import REPOSITORY
 README = REPOSITORY / "README.md"
 PAGES = [README, *sorted((REPOSITORY / "docs").glob("*.md")), REPOSITORY / "benchmarks/README.md"]
 PROGRAMS = {"make", "convoy", "dvc", "python", "python3", "pip", ".", "mlflow", "ray"}
-OTHER_PROGRAMS = {"curl", "git", "head", "kill", "ls", "rm", "sed", "taskset"}  # of any system; in blocks alone
+OTHER_PROGRAMS = {"chmod", "curl", "git", "head", "kill", "ls", "rm", "sed", "taskset"}  # of any system; in blocks alone
 OF_CLUSTERS = {"docker", "export", "kubectl", "sbatch", "sh", "ssh"}
 
 

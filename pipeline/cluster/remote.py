@@ -24,7 +24,6 @@ class Remote:
         self._address = address
         self._files: Any = None
         self._folder = ""
-        self._connect()
 
     def read(self, name: str) -> bytes | None:
         """Its content; None when there is none."""
@@ -87,7 +86,7 @@ class Remote:
             self._files, self._folder = _s3(parts) if parts.scheme == "s3" else _ssh(parts)
         except ImportError as missing:
             why, extra = f"{missing.name} is not installed", _EXTRA[parts.scheme]
-            remedy = f"pip install 'convoy[{extra}]' here and on all nodes"
+            remedy = f"pip install '.[{extra}]' of Convoy's repository, here and on all nodes"
             raise WrongValue("cluster.storage", where=self._address, why=why, remedy=remedy) from None
 
     def _again_and_again(self, act: Callable[[], Result]) -> Result:

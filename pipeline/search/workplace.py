@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from itertools import count, repeat
 from pathlib import Path
 
-from pipeline.cluster import place as places
+from pipeline.cluster.place import opened, within
 from pipeline.cluster.settings import LOCAL, ClusterParams, is_job_server
 from pipeline.data.preparation.shards import Shard, Shards
 from pipeline.errors import WrongValue
 from pipeline.search import ray_environment
 from pipeline.search.allotment import Allotment
-from pipeline.search.checkpoints import next_attempt
+from pipeline.search.checkpoints import SHARED, next_attempt
 from pipeline.search.joined_ray import JoinedRay, Wanted
 from pipeline.search.local_ray import LocalRay
 from pipeline.search.messages import TrialData
@@ -27,7 +27,7 @@ Allot = Callable[[Sequence[Node]], Allotment]  # of these nodes; of this machine
 
 @dataclass(frozen=True)
 class Workplace:
-    """`share()` is known once `ray` is ready; `place` holds the checkpoints; `attempts()` are 0 where one machine trains."""
+    """`share()` is known once `ray` is ready; `place` holds the checkpoints; `attempts()` number what is tried."""
 
     ray: RayThread
     share: Callable[[], Allotment]
@@ -50,18 +50,27 @@ def workplace(cluster: ClusterParams, folder: Path, allot: Allot, data: TrialDat
 
     `gone(why)` is told, in another thread, when the cluster is lost.
     """
-    place = places.within(cluster.storage, folder.name) if cluster.storage else str(folder)
+    place = within(cluster.storage, folder.name) if cluster.storage else str(folder)
     address = cluster.where(os.environ)
     if address == LOCAL:
         share = allot(())
         ray_environment.prepare(share.resources.threads)
-        return Workplace(LocalRay(share.resources.slots, share.gpus, data.nbytes), lambda: share, place)
+        ray = LocalRay(share.resources.slots, share.gpus, data.nbytes)
+        return Workplace(ray, lambda: share, place, (lambda: _counted(place)) if cluster.storage else lambda: repeat(0))
     if is_job_server(address):
         remedy = "send it there with `convoy submit`, or name HOST:PORT of the cluster that this machine is a node of"
         raise WrongValue("cluster.address", why=f"{address} is that of a job server", remedy=remedy)
     ray_environment.prepare_to_join()
     joined = JoinedRay(address, cluster, Wanted(place, _on_disk(data), folder), gone)
-    return Workplace(joined, lambda: allot(joined.nodes()), place, lambda: count(next_attempt(place)), joined.nodes)
+    return Workplace(joined, lambda: allot(joined.nodes()), place, lambda: _counted(place), joined.nodes)
+
+
+def _counted(place: str) -> Iterator[int]:
+    """Numbers of attempts that write files of their own into a storage which every worker sees to be this one."""
+    storage = opened(place)
+    if storage.read(SHARED) is None:
+        storage.write(SHARED, b"")
+    return count(next_attempt(place))
 
 
 def _on_disk(data: TrialData) -> list[Path]:

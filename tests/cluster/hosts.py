@@ -197,7 +197,8 @@ def start_ray(
     token: None for one of its own, or the head's; empty for an open cluster.
     """
     if token is None:
-        token = secrets.token_hex(32) if head is None else head.path(TOKEN).read_text()
+        kept = head and head.path(TOKEN)
+        token = secrets.token_hex(32) if kept is None else kept.read_text() if kept.exists() else ""
     if token:
         host.write(TOKEN, token)
     where = ["--head", f"--port={PORT}", "--include-dashboard=false"] if head is None else [f"--address={head.address}:{PORT}"]

@@ -1,0 +1,89 @@
+from __future__ import annotations
+
+import os
+from itertools import islice
+from pathlib import Path
+
+import pytest
+
+from pipeline.cluster.place import opened
+from pipeline.cluster.settings import ClusterParams
+from pipeline.data.preparation.packed import Packed
+from pipeline.data.preparation.shards import Shard, Shards
+from pipeline.errors import WrongValue
+from pipeline.search.allotment import Allotment
+from pipeline.search.checkpoints import SHARED, Checkpoints
+from pipeline.search.joined_ray import JoinedRay
+from pipeline.search.local_ray import LocalRay
+from pipeline.search.messages import TrialData
+from pipeline.search.resources import Node, Resources
+from pipeline.search.workplace import Workplace, workplace
+from tests.training.samples import noise
+
+
+@pytest.fixture
+def data() -> TrialData:
+    train, recipe = noise(48)
+    return TrialData(recipe, train, train)
+
+
+def found(data: TrialData, folder: Path, **cluster: object) -> Workplace:
+    """Where the search would run, as `cluster` of params.yaml and the environment say, which it leaves as it is."""
+    environment = {**os.environ}
+    share = Allotment(Resources(1, 0, 2), (Node(2),))
+    try:
+        return workplace(ClusterParams.model_validate(cluster), folder, lambda nodes: share, data, lambda why: None)
+    finally:
+        os.environ.clear()
+        os.environ.update(environment)
+
+
+def test_by_default_this_machine_trains_in_the_folder_of_the_study(data: TrialData, tmp_path: Path) -> None:
+    place = found(data, tmp_path)
+    assert isinstance(place.ray, LocalRay) and not place.is_cluster
+    assert (place.place, list(islice(place.attempts(), 2))) == (str(tmp_path), [0, 0])
+    assert place.room(place.share()).slots == 2
+    assert not (tmp_path / SHARED).exists()
+
+
+def test_with_a_storage_the_checkpoints_of_this_machine_lie_there_too(data: TrialData, tmp_path: Path) -> None:
+    place = found(data, tmp_path / "00112233aabbccdd", storage=str(tmp_path / "storage"))
+    assert place.place == str(tmp_path / "storage/00112233aabbccdd")
+    assert list(islice(place.attempts(), 2)) == [1, 2]
+    assert opened(place.place).names() == [SHARED]
+    Checkpoints(place.place, "00112233-0000", 4).write(b"")
+    assert next(place.attempts()) == 5
+
+
+@pytest.mark.parametrize(("address", "variable"), [("10.0.0.1:6379", ""), ("local", "10.0.0.1:6379")])
+def test_an_address_is_joined(
+    data: TrialData, tmp_path: Path, address: str, variable: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RAY_ADDRESS", variable)
+    place = found(data, tmp_path, address=address)
+    assert isinstance(place.ray, JoinedRay) and place.is_cluster
+
+
+def test_a_job_server_is_not(data: TrialData, tmp_path: Path) -> None:
+    with pytest.raises(WrongValue, match=r"http://10\.0\.0\.1:8265 is that of a job server — send it there"):
+        found(data, tmp_path, address="http://10.0.0.1:8265")
+
+
+def test_room_on_a_cluster_follows_the_nodes(data: TrialData, tmp_path: Path) -> None:
+    nodes = [Node(4)]
+    place = Workplace(LocalRay(1, 0, 0), lambda: Allotment(Resources(2, 0, 2), tuple(nodes)), "", nodes=lambda: nodes)
+    room = place.room(place.share())
+    assert (room.slots, room.asked(1)) == (2, {"cpu": 2, "gpu": 0})
+    nodes += [Node(3), Node(1)]
+    assert room.slots == 3
+    nodes.clear()
+    assert room.slots == 0
+
+
+def test_images_on_disk_are_known_by_their_files(data: TrialData, tmp_path: Path) -> None:
+    from pipeline.search.workplace import _on_disk
+
+    shard = Shard(tmp_path / "images-00000.npy", (3, 1, 8, 8))
+    large = Packed(Shards([shard]), data.train.labels[:3], data.train.digests[:3])
+    assert _on_disk(TrialData(data.recipe, large, data.val)) == [shard.path]
+    assert _on_disk(data) == []
