@@ -11,6 +11,7 @@ from typing import TypeVar
 from ruamel.yaml import YAML
 
 from pipeline import artifacts, layout
+from pipeline.cluster.job_server import JobServer
 from pipeline.cluster.settings import LOCAL
 from pipeline.data.preparation.recipe import LARGEST_AUTO_SIZE, Recipe
 from pipeline.data.sources import open_source, to_fetch
@@ -90,9 +91,12 @@ def check_all(root: Path, question: Question) -> tuple[list[str], list[ConvoyErr
         findings.lines.append(f"space: {space.path}, {listed(space.families)}, {len(space.domains)} hyperparameters")
         _check_space(findings, space, recipe, question, params.search.limits)
     address = params.cluster.where(os.environ)
-    share = findings.attempt(lambda: _share(params.search, space, recipe)) if address == LOCAL else None
-    findings.lines += [] if address == LOCAL else [f"resources: those of the cluster at {address}"]
-    if share is not None:
+    if params.cluster.is_remote(os.environ):
+        server = findings.attempt(lambda: JobServer(address, insecure=params.cluster.insecure))
+        findings.lines += [f"resources: those of the cluster at {server.address}, whose job a search is"] if server else []
+    elif address != LOCAL:
+        findings.lines.append(f"resources: those of the cluster at {address}")
+    elif (share := findings.attempt(lambda: _share(params.search, space, recipe))) is not None:
         findings.lines.append(f"resources: {share.slots} trials at once, {share.cpus:g} CPU and {share.gpus:g} GPU each")
     findings.lines.append(f"budget: {Budget.of(params.search)}")
     findings.lines += [f"objectives: {', '.join((params.search.metric, *costs))}"] if (costs := params.search.costs) else []

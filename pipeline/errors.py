@@ -28,6 +28,7 @@ ConvoyError
 ├── Unsuitable (exit 10)
 │   ├── ResourcesMissing E001   ├── ClusterUnreachable E002   ├── OtherVersion E003
 │   └── NotShared E004
+├── JobFailed E111 (exit 11)
 ├── Unexpected E000 (exit 1)
 ├── Interrupted E130 (exit 130 or 143)
 └── Problems: several of the above at once, the exit code of the first
@@ -422,6 +423,12 @@ class NotShared(Unsuitable):
     """A node of the cluster does not see the files that a trial needs there."""
 
     code = "E004"
+
+
+class JobFailed(ConvoyError):
+    """A stage that was sent to a cluster ended there without its results."""
+
+    code, exit_code = "E111", 11
 
 
 class Unexpected(ConvoyError):

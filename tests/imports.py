@@ -25,6 +25,7 @@ NOT_BY_STATEMENT = {
     "pipeline.search.run": [],  # __file__: the package's own folder, for the digest of what `identity` lists
     "pipeline.cluster.node": [],  # __file__: the package as a node has it
     "pipeline.search.joined_ray": [],  # __file__: the package, which every node gets
+    "pipeline.commands.sending": [],  # __file__: the code that a job is sent
     "pipeline.search.ray_environment": [],  # __file__: where Ray's workers find the package
 }
 

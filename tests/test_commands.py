@@ -48,6 +48,14 @@ def test_check_names_the_objectives_where_there_are_several(here: Path, capsys: 
     assert "gp knows the metric alone" in capsys.readouterr().err
 
 
+def test_check_asks_the_job_server_where_searches_are_jobs(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    params = json.loads((here / "params.yaml").read_text()) | {"cluster": {"address": "http://127.0.0.1:9"}}
+    (here / "params.yaml").write_text(json.dumps(params))
+    assert main(["check"]) == 10
+    captured = capsys.readouterr()
+    assert "E002 the job server" in captured.err and "resources:" not in captured.out
+
+
 def test_check_tells_everything_that_is_wrong_at_once(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     space = (here / "space.yaml").read_text().replace("batch_size: 32", "batch_size: 4096")
     (here / "space.yaml").write_text(space)
@@ -188,7 +196,7 @@ def test_the_help_names_every_command_once(capsys: pytest.CaptureFixture[str]) -
     with pytest.raises(SystemExit, match="0"):
         main(["--help"])
     first_words = [line.split()[0] for line in capsys.readouterr().out.splitlines() if line.startswith("  ")]
-    names = [command.name for command in all_commands()]
+    names = [command.name for command in all_commands() if not command.hidden]
     assert [word for word in first_words if word in names] == names
 
 

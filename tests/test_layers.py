@@ -41,6 +41,7 @@ DOORS = {
     "mlflow": ["pipeline.tracking"],
     "ray": [
         "pipeline.cluster.gcs",
+        "pipeline.cluster.job_server",
         "pipeline.search.joined_ray",
         "pipeline.search.local_ray",
         "pipeline.search.ray_environment",
@@ -58,8 +59,10 @@ DOORS = {
     "captum": ["pipeline.explain.saliency"],
     "matplotlib": ["pipeline.report"],
     "rich": ["pipeline.search.live"],
-    "requests": ["pipeline.data.sources.reading.transfer"],
+    "requests": ["pipeline.data.sources.reading.transfer", "pipeline.cluster.job_server"],
     "tempfile": [
+        "pipeline.cluster.inside",
+        "pipeline.cluster.jobs",
         "pipeline.cluster.working_tree",
         "pipeline.artifacts",
         "pipeline.prediction.lighten",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Annotated
 from urllib.parse import urlsplit
 
@@ -39,6 +40,11 @@ def _storage(text: str) -> str:
     raise ValueError(f"write the absolute path of a folder that all nodes see, or {', '.join(f'{s}://…' for s in STORES)}")
 
 
+def folder(storage: str | None) -> Path | None:
+    """The folder that a storage is; None for an address, or for none."""
+    return Path(storage) if storage is not None and storage.startswith("/") else None
+
+
 def is_job_server(address: str) -> bool:
     """Whether it is that of a job server, to which a stage is sent, and not of a cluster to join."""
     return address.startswith(("http://", "https://")) and bool(urlsplit(address).hostname)
@@ -55,3 +61,7 @@ class ClusterParams(Section):
     def where(self, environment: Mapping[str, str]) -> str:
         """The address that holds: of params.yaml; where that says local, RAY_ADDRESS if it is set."""
         return self.address if self.address != LOCAL else environment.get(RAY_ADDRESS) or LOCAL
+
+    def is_remote(self, environment: Mapping[str, str]) -> bool:
+        """Whether a search is to be a job of a cluster that this machine is no node of."""
+        return is_job_server(self.where(environment))

@@ -15,7 +15,8 @@ class Command:
     """One command of `convoy`.
 
     summary: one line for `convoy --help`; examples: command lines without `convoy` → what each does; act: given the parsed
-    arguments, does it; arguments: adds those it takes to a parser; details: more for its own `--help`.
+    arguments, does it; arguments: adds those it takes to a parser; details: more for its own `--help`; hidden: for programs, and
+    not on the page of `convoy --help`.
     """
 
     name: str
@@ -25,6 +26,7 @@ class Command:
     act: Callable[[argparse.Namespace], None]
     arguments: Callable[[argparse.ArgumentParser], None] = lambda parser: None
     details: str = ""
+    hidden: bool = False
 
 
 def path_or_name(text: str) -> str:

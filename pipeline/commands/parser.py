@@ -32,7 +32,8 @@ class _Page(argparse.ArgumentParser):
 
     def format_help(self) -> str:
         """All commands by group."""
-        groups = groupby(all_commands(), key=lambda command: command.group)
+        shown = [command for command in all_commands() if not command.hidden]
+        groups = groupby(shown, key=lambda command: command.group)
         return _PAGE.format(commands="\n\n".join(_group(title, list(members)) for title, members in groups))
 
 

@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 from pipeline import artifacts, layout, params
+from pipeline.cluster.settings import CONVOY_STUDY_URI, folder
 from pipeline.config import YamlFile
 from pipeline.errors import MissingFile
 from pipeline.params import Params
@@ -28,6 +29,18 @@ def enter() -> Path:
 def tracking_uri(root: Path, parameters: Params) -> str:
     """search.tracking_uri, else MLFLOW_TRACKING_URI, else mlflow.db of the main repository."""
     return parameters.search.tracking_uri or layout.default_tracking_uri(root)
+
+
+def search_state(root: Path, parameters: Params) -> Path:
+    """state/ of the searches: that of the main repository, or where jobs keep theirs, in a folder that is `cluster.storage`."""
+    shared = folder(parameters.cluster.storage) if parameters.cluster.is_remote(os.environ) else None
+    return layout.state(root) if shared is None else shared / "state"
+
+
+def study_database(root: Path, parameters: Params) -> str:
+    """The address of the database that holds the studies: cluster.study, else CONVOY_STUDY_URI, else SQLite in state/."""
+    named = parameters.cluster.study or os.environ.get(CONVOY_STUDY_URI)
+    return named or layout.study_database(search_state(root, parameters))
 
 
 def searched_study() -> str | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,11 +28,22 @@ _SUMMARIES = {
 STAGES = tuple(_SUMMARIES)
 
 
+def run_here(name: str, parameters: Params, root: Path, **told: Any) -> None:
+    """The stage in the working directory, which is `root`; what it is `told` holds before what can be found out here."""
+    stage = importlib.import_module(f"pipeline.stages.{name}")
+    circumstances = _circumstances(name, parameters, root)
+    stage.run(getattr(parameters, name), **{key: told.get(key, value) for key, value in circumstances.items()})
+
+
 def _run(name: str) -> None:
     root = project.enter()
     parameters = params.load(layout.PARAMS)
-    stage = importlib.import_module(f"pipeline.stages.{name}")
-    stage.run(getattr(parameters, name), **_circumstances(name, parameters, root))
+    if name == "search" and parameters.cluster.is_remote(os.environ):
+        from pipeline.commands import sending
+
+        sending.finish(sending.send(name, parameters, root), parameters, root)
+    else:
+        run_here(name, parameters, root)
 
 
 def _circumstances(stage: str, parameters: Params, root: Path) -> dict[str, Any]:

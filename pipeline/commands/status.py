@@ -5,10 +5,11 @@ from __future__ import annotations
 import argparse
 import json
 import time
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipeline import artifacts, layout
+from pipeline import artifacts, layout, params
 from pipeline.commands import project
 from pipeline.commands.command import Command
 from pipeline.errors import MissingFile
@@ -20,7 +21,11 @@ _FOLLOW_SECONDS = 10.0  # between two reports where there is no terminal
 
 
 def _act(options: argparse.Namespace) -> None:
-    state = layout.state(project.enter())
+    root = project.enter()
+    if options.job is not None:
+        _tell_of_a_job(options, root)
+        return
+    state = project.search_state(root, params.load(layout.PARAMS))
     standing = _standing(state)
     if standing is None and not layout.REGISTRATION.exists():
         raise MissingFile("a study", where=str(state), why="nothing was searched here yet", remedy="run `dvc repro` first")
@@ -28,6 +33,18 @@ def _act(options: argparse.Namespace) -> None:
         _follow(standing, state)
         standing = _standing(state)
     print(json.dumps(_record(standing), indent=2, sort_keys=True) if options.json else "\n".join(_lines(standing)))
+
+
+def _tell_of_a_job(options: argparse.Namespace, root: Path) -> None:
+    from pipeline.cluster.following import follow
+    from pipeline.commands import sending
+    from pipeline.commands.jobs import known, line
+
+    server = sending.server(params.load(layout.PARAMS), root)
+    job = known(server, options.job)
+    if options.follow:
+        job = follow(server, job.job_id, print)
+    print(json.dumps(asdict(job), indent=2, sort_keys=True) if options.json else line(job))
 
 
 def _lines(standing: Standing | None) -> list[str]:
@@ -80,7 +97,8 @@ def _standing(state: Path) -> Standing | None:
 
 
 def _arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--follow", action="store_true", help="keep looking until nobody searches any more")
+    parser.add_argument("job", nargs="?", metavar="JOB", help="one that was sent to a cluster, as `convoy jobs` shows it")
+    parser.add_argument("--follow", action="store_true", help="keep looking until nobody searches any more, or the job is over")
     parser.add_argument("--json", action="store_true", help="one JSON object: search and registration, null where there is none")
 
 
@@ -93,6 +111,7 @@ COMMANDS = (
             "status": "of the project that this folder belongs to, also while another process searches",
             "status --follow": "in place on a terminal until the search has ended",
             "status --json": "for a script",
+            "status JOB": "whether a job runs on its cluster, and since when",
         },
         _act,
         _arguments,

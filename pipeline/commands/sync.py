@@ -25,7 +25,7 @@ def _act(options: argparse.Namespace) -> None:
     from pipeline.tracking.connection import redacted
     from pipeline.tracking.project import project as show
 
-    url = layout.study_database(layout.state(root))
+    url = project.study_database(root, parameters)
     latest = store.latest(url)
     if latest is None:
         raise MissingFile("a study", where=url, why="nothing was searched here yet", remedy="run `dvc repro` first")

@@ -82,6 +82,19 @@ class Follower:
         return time.monotonic() - begun
 
 
-def follow(snapshot: Callable[[], StudySnapshot], uri: str, experiment: str, pause_seconds: float = 5.0) -> Follower:
-    """Start projecting in the background, `pause_seconds` from now at the earliest, so out of the way of the first trial."""
-    return Follower(snapshot, uri, experiment, pause_seconds)
+class NotFollowed:
+    """In place of a follower where the MLflow that is to show the study is out of reach: whoever has it makes it equal later."""
+
+    def stop(self) -> Followed:
+        """Nothing was done."""
+        return Followed(None, None, 0)
+
+
+def follow(
+    snapshot: Callable[[], StudySnapshot], uri: str, experiment: str, pause_seconds: float = 5.0
+) -> Follower | NotFollowed:
+    """Start projecting in the background, `pause_seconds` from now at the earliest, so out of the way of the first trial.
+
+    An empty `uri` means that it is done elsewhere.
+    """
+    return Follower(snapshot, uri, experiment, pause_seconds) if uri else NotFollowed()

@@ -1,0 +1,138 @@
+"""A stage as a job of a cluster: found or submitted, followed, and its results fetched to where DVC expects them.
+
+The job goes on whatever becomes of us. The same command finds it again: its name says what it works on, so nothing is sent or
+run twice.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipeline import artifacts, layout
+from pipeline.cluster import environment, working_tree
+from pipeline.cluster.depot import Depot
+from pipeline.cluster.following import AGAIN, follow
+from pipeline.cluster.inside import request_key, result_key
+from pipeline.cluster.job_server import Job, JobServer
+from pipeline.cluster.settings import ClusterParams
+from pipeline.cluster.work import Work
+from pipeline.errors import Interrupted, JobFailed, MissingKey, SecurityRefusal, StudyBusy
+
+
+@dataclass(frozen=True)
+class Sent:
+    """A stage on its way: `job_id` is that of its job, None where its results were there already."""
+
+    work: Work
+    key: str
+    job_id: str | None
+
+
+@dataclass(frozen=True)
+class Jobs:
+    """Those of the project at `root` on the cluster at `address`; `package` is the code that runs here."""
+
+    params: ClusterParams
+    address: str
+    root: Path
+    package: Path
+    show: Callable[[str], None] = print
+
+    @property
+    def depot(self) -> Depot:
+        """Where files go to and come from; raises MissingKey where none is named."""
+        if self.params.storage is None:
+            why, remedy = "a job gets its images from it and brings its results back", "name one: docs/cluster.md"
+            raise MissingKey("cluster.storage", where=str(layout.PARAMS), why=why, remedy=remedy)
+        return Depot(self.params.storage)
+
+    def server(self) -> JobServer:
+        """The job server, which lets in nobody without a token."""
+        return JobServer(self.address, insecure=self.params.insecure)
+
+    def send(self, work: Work, told: Mapping[str, str], of: str = "") -> Sent:
+        """Submit the work, unless it is done or a job works on it; `of` names what no two jobs may work on at once.
+
+        `told` is for the job alone and no part of what the work is. Raises StudyBusy while another job works on it.
+        """
+        key, depot = work.key(self.root, self.package), self.depot
+        if depot.read(result_key(key)) is not None:
+            self.show(f"this {work.stage} was done before, on a cluster")
+            return Sent(work, key, None)
+        server = self.server()
+        about = f"convoy-{work.stage}-{of}"
+        jobs = [job for job in server.jobs() if job.job_id.startswith(about)]
+        own = [job for job in jobs if job.job_id.startswith(f"{about}{key}-")]
+        for job in jobs:
+            if not job.over and job in own:
+                self.show(f"job {job.job_id} works on it")
+                return Sent(work, key, job.job_id)
+            if not job.over and of:
+                why, remedy = "its parameters, code or data are others", f"wait for it, or `convoy stop {job.job_id}`"
+                raise StudyBusy(f"job {job.job_id}", where=self.address, why=why, remedy=remedy)
+        job_id = f"{about}{key}-{_next_attempt(self._notes(), f'{about}{key}-', own)}"
+        self._submit(server, depot, work, key, job_id, told)
+        return Sent(work, key, job_id)
+
+    def finish(self, sent: Sent) -> None:
+        """Follow the job to its end and put its results where DVC expects them.
+
+        Raises JobFailed, or Interrupted for a job that was stopped.
+        """
+        if sent.job_id is not None:
+            job = follow(self.server(), sent.job_id, self.show)
+            if job.state == "stopped":
+                raise Interrupted(f"job {job.job_id}", why="it was stopped; what it did is kept", remedy=AGAIN, exit_code=143)
+            if job.state == "failed":
+                why = job.message if job.exit_code is None else f"exit code {job.exit_code}"
+                raise JobFailed(f"job {job.job_id}", why=why, remedy=f"see `convoy logs {job.job_id}`, then {AGAIN}")
+        self._fetch(sent)
+
+    def _submit(self, server: JobServer, depot: Depot, work: Work, key: str, job_id: str, told: Mapping[str, str]) -> None:
+        tree = working_tree.gather(self.root, self.package)
+        archive = tree.archive()
+        variables = environment.forwarded(os.environ)
+        if tree.secret:
+            self.show(f"not sent, because they look secret: {', '.join(tree.secret)}")
+        files, sent_bytes = depot.send(self.root, (name for name in work.reads if name not in tree.files))
+        depot.write(request_key(key), {"stage": work.stage, "reads": files, "writes": work.writes, "told": dict(told)})
+        with tempfile.TemporaryDirectory(prefix="convoy-job-") as folder:
+            file = Path(folder) / "tree.zip"
+            artifacts.write_bytes(file, archive)
+            command = f"exec sh {self.package.name}/cluster/job.sh {work.stage} {key}"
+            server.submit(job_id, command, file, variables, {"convoy.stage": work.stage, "convoy.work": key})
+        note = {"address": self.address, "job_id": job_id, "stage": work.stage, "submitted_at": time.time()}
+        artifacts.write_json(self._notes() / f"{job_id}.json", note)
+        sizes = f"{len(archive) / 2**20:.1f} MB of code, {sent_bytes / 2**20:.1f} MB of data"
+        self.show(f"job {job_id} submitted with {sizes}; it goes on if this ends: `convoy stop {job_id}` stops it")
+
+    def _fetch(self, sent: Sent) -> None:
+        result = self.depot.read(result_key(sent.key))
+        if result is None:
+            raise JobFailed(f"job {sent.job_id}", why="it left no results", remedy=AGAIN)
+        outputs = [Path(output) for output in sent.work.writes]
+        for name in result["files"]:
+            if not any(Path(name).is_relative_to(output) for output in outputs):
+                why, remedy = "the stage writes no such file", "look at who may write to cluster.storage"
+                raise SecurityRefusal(name, where=f"the results of job {sent.job_id}", why=why, remedy=remedy)
+        self.depot.fetch(result["files"], self.root)
+        for output in outputs:
+            if (self.root / output).is_dir():
+                names = [Path(name) for name in result["files"]]
+                inside = [str(name.relative_to(output)) for name in names if name.is_relative_to(output)]
+                artifacts.keep_only(self.root / output, inside)
+
+    def _notes(self) -> Path:
+        """Of the jobs that this project has submitted, one file each."""
+        return layout.state(self.root) / "jobs"
+
+
+def _next_attempt(notes: Path, name: str, jobs: Sequence[Job]) -> int:
+    """One more than there were, as far as the cluster and the notes here know: a name is never used twice."""
+    known = [*(job.job_id for job in jobs), *(note.stem for note in notes.glob(f"{name}*.json"))]
+    return 1 + max((int(job_id.removeprefix(name)) for job_id in known), default=0)
