@@ -85,12 +85,12 @@ class Driver:
 
 
 @contextmanager
-def cluster(shared: Path, nodes: int = 0, token: str | None = None, head_cpus: float = 0) -> Iterator[Cluster]:
+def cluster(shared: Path, nodes: int = 0, token: str | None = None, shares: bool = True) -> Iterator[Cluster]:
     """A head and so many nodes of one CPU each; token: None for one of its own, empty for an open cluster."""
     shared.mkdir(exist_ok=True)
     with network() as hosts:
-        head = hosts.add(seen=[shared])
-        start_ray(head, cpus=head_cpus, token=token)
+        head = hosts.add(seen=[shared] if shares else [])
+        start_ray(head, cpus=0, token=token)
         made = Cluster(hosts, head, shared)
         made.join(nodes)
         yield made

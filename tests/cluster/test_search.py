@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import time
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +19,7 @@ from mlflow.entities import Run
 from pipeline.study.records import StudySnapshot
 from pipeline.tracking.connection import connect
 from tests import searches
-from tests.cluster.hosts import Host, needs_hosts, start_ray, until
+from tests.cluster.hosts import HOME, Host, needs_hosts, program, start_ray, until
 from tests.cluster.searching import Cluster, Driver, cluster, snapshot
 from tests.search.driving import story
 
@@ -155,6 +157,44 @@ def test_a_head_that_is_lost_ends_the_search_in_half_a_minute_and_a_new_one_goes
         require_whole(made, project, undisturbed, tmp_path, twice=2)
 
 
+def test_without_any_shared_folder_checkpoints_go_through_ssh_and_a_trial_goes_on_elsewhere(
+    tmp_path: Path, migrated_mlflow: Path, undisturbed: StudySnapshot
+) -> None:
+    with cluster(tmp_path / "shared", shares=False) as made:
+        made.join(2, shares=False)
+        with sshd(made.head, [made.head, *made.nodes]) as address:
+            made.shared = made.head.path("/tmp/store")
+            project = made.project(migrated_mlflow, storage=f"{address}/tmp/store", **LONG)
+            driver = made.search()
+            training(made, driver, 2)
+            lost, key = trains_here(made)
+            lost.kill()
+            assert driver.end() == 0, driver.output
+            assert {entry["host"] for entry in made.ledger() if entry["trial_key"] == key} == {"host2", "host3"}
+            require_whole(made, project, undisturbed, tmp_path, twice=1)
+
+
+@contextmanager
+def sshd(server: Host, clients: list[Host]) -> Iterator[str]:
+    """The address of an sshd on a host, whose key the clients know and which knows theirs."""
+    if not Path("/usr/sbin/sshd").exists():
+        pytest.skip("no sshd: apt-get install openssh-server")
+    for name in ("host", "user"):
+        server.run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", f"{HOME}/{name}_key")
+    key, public = (server.path(f"{HOME}/{name}").read_text() for name in ("user_key", "host_key.pub"))
+    server.write(f"{HOME}/authorized_keys", server.path(f"{HOME}/user_key.pub").read_text())
+    for client in clients:
+        client.write(f"{HOME}/.ssh/id_ed25519", key)
+        client.write(f"{HOME}/.ssh/known_hosts", f"{server.address} {public}")
+    settings = {"Port": 22, "HostKey": f"{HOME}/host_key", "AuthorizedKeysFile": f"{HOME}/authorized_keys", "UsePAM": "no"}
+    settings |= {"StrictModes": "no", "PasswordAuthentication": "no", "Subsystem": "sftp internal-sftp", "PidFile": "none"}
+    options = [word for name, value in settings.items() for word in ("-o", f"{name}={value}")]
+    Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)  # where it gives up its rights
+    with server.popen("/usr/sbin/sshd", "-D", "-e", "-f", "/dev/null", *options) as process:
+        yield f"ssh://root@{server.address}"
+        program(process).kill()
+
+
 def kill_raylet(host: Host) -> None:
     """And nothing else."""
     (raylet,) = (process for process in host.processes() if process.name() == "raylet")
@@ -234,4 +274,4 @@ def test_an_open_cluster_is_refused_unless_it_is_wanted(tmp_path: Path, migrated
         made.project(migrated_mlflow, insecure=True, **SHORT)
         driver = made.search()
         assert driver.end() == 0, driver.output
-        assert "0.1 MB of images went to each of 1 nodes, once" in driver.output
+        assert "MB of images went to each of 1 nodes, once" in driver.output
