@@ -16,12 +16,15 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from bench_scale import _curve, _no_data, _recipe, _space
 from scratch_project import REPOSITORY, machine
+
+from pipeline.study.records import TrialRecord
 
 _HEADS = ("Nodes", "Workers", "Trials", "Seconds a trial", "Sampler", "Trials an hour", "Of linear", "Driver, CPU s a trial")
 
@@ -45,7 +48,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--nodes", type=int, nargs="+", default=[1, 2, 4])
     parser.add_argument("--cpus", type=int, default=4, help="workers of a node (default: 4)")
-    parser.add_argument("--waves", type=float, default=6, help="trials of each worker (default: 6)")
+    parser.add_argument("--waves", type=float, default=12, help="trials of each worker (default: 12)")
     parser.add_argument("--epochs", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=1.0, help="that an epoch takes (default: 1)")
     parser.add_argument("--sampler", default="random")
@@ -109,12 +112,20 @@ def _search(setup: _Setup) -> dict[str, float]:
         )
         with contextlib.redirect_stdout(io.StringIO()):
             snapshot = run.search(params, load(_space(folder, setup.epochs)), _recipe(), setting)
-    ends = sorted(trial.ended_at or 0.0 for trial in snapshot.trials)
     used = resource.getrusage(resource.RUSAGE_SELF)
-    return {
-        "rate": (len(ends) - setup.workers) / (ends[-1] - ends[setup.workers - 1]),  # from the first trial of all workers on
-        "driver": (used.ru_utime + used.ru_stime) / setup.trials,
-    }
+    return {"rate": _rate(snapshot.trials, setup), "driver": (used.ru_utime + used.ru_stime) / setup.trials}
+
+
+def _rate(trials: Sequence[TrialRecord], setup: _Setup) -> float:
+    """Trials a second, by their epochs, from the moment when all workers had one until no more were handed out."""
+    begun = sorted(trial.committed_at[0] - setup.seconds for trial in trials)
+    heard = [moment for trial in trials for moment in trial.committed_at]
+    ends = [trial.committed_at[-1] for trial in trials]
+    busy = (
+        moment for moment in begun if sum(one <= moment for one in begun) - sum(end <= moment for end in ends) >= setup.workers
+    )
+    first, last = next(busy), begun[-1]
+    return sum(first < moment <= last for moment in heard) / setup.epochs / (last - first)
 
 
 def _worker(seconds: float) -> type:

@@ -13,6 +13,7 @@ import platform
 import re
 
 from pipeline import artifacts
+from pipeline.cluster.bounded import SECONDS, Bounded
 from pipeline.cluster.place import opened
 from pipeline.cluster.storage import Storage
 from pipeline.errors import DigestMismatch
@@ -30,8 +31,15 @@ def checkpoint_name(trial_key: str, attempt: int = 0) -> str:
 class Checkpoints:
     """Those of a trial, as one attempt at it sees them."""
 
-    def __init__(self, place: str, trial_key: str, attempt: int) -> None:
-        self._storage, self._key, self._attempt = opened(place), trial_key, attempt
+    def __init__(self, place: str, trial_key: str, attempt: int, seconds: float = SECONDS) -> None:
+        """Where several machines train, raises StorageLost when the storage does not answer in so many seconds."""
+        storage = opened(place)
+        self._storage: Storage = Bounded(storage, seconds) if attempt else storage
+        self._key, self._attempt = trial_key, attempt
+
+    def reachable(self) -> bool:
+        """Whether this node sees the storage: on one machine it does, elsewhere it shows a file that the driver wrote."""
+        return not self._attempt or self._storage.read(SHARED) is not None
 
     def latest(self) -> bytes | None:
         """Of this attempt or the latest before it. None without one that is whole: the trial starts over and ends the same."""

@@ -10,13 +10,12 @@ from pathlib import Path
 
 import torch
 
-from pipeline.cluster.place import opened
 from pipeline.cluster.storage import StorageLost
 from pipeline.data.preparation.packed import Packed
 from pipeline.errors import DiskFull
 from pipeline.outcomes import Outcomes
 from pipeline.search import gpu
-from pipeline.search.checkpoints import SHARED, Checkpoints
+from pipeline.search.checkpoints import Checkpoints
 from pipeline.search.crew import Job, crew
 from pipeline.search.latency import latency_ms
 from pipeline.search.messages import Assignment, Message, TrialData
@@ -58,7 +57,7 @@ def _epochs(assignment: Assignment, data: TrialData) -> Iterator[Message]:
         why = "its worker was killed for want of memory, however few images went at a time"
         yield Message(assignment.trial_key, end="out_of_memory", reason=why)
         return
-    if assignment.attempt and opened(assignment.folder).read(SHARED) is None:
+    if not Checkpoints(assignment.folder, assignment.trial_key, assignment.attempt).reachable():
         yield Message(assignment.trial_key, end="not shared", reason=f"{platform.node()} does not see {assignment.folder}")
         return
     gpu.take(assignment.device, assignment.trials_a_gpu)

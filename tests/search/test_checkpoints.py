@@ -1,13 +1,16 @@
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
 from pathlib import Path
 
 import pytest
 
 from pipeline.cluster.node import look
-from pipeline.cluster.storage import Folder, Storage
+from pipeline.cluster.storage import Folder, StorageLost
+from pipeline.errors import NotShared
 from pipeline.search.checkpoints import Checkpoints, checkpoint_name, delete, next_attempt
+from pipeline.search.messages import Assignment
+from pipeline.search.trial import run_trial
 
 KEY, OTHER = "00112233-0001", "00112233-0001-s0f1"
 
@@ -63,18 +66,23 @@ def test_a_node_says_whether_it_sees_the_storage(tmp_path: Path, seen: bytes | N
     assert found.missing == (str(tmp_path / "images"),)
 
 
-StorageMaker = Callable[[Path], Storage]
+def test_a_storage_that_hangs_is_given_up(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "shared")  # reading it waits for a writer
+    with pytest.raises(StorageLost, match=r"no answer within 0\.2 s about shared"):
+        Checkpoints(str(tmp_path), KEY, 2, seconds=0.2).reachable()
 
 
-@pytest.mark.parametrize("make", [Folder])
-def test_a_storage_keeps_whole_files_by_name(tmp_path: Path, make: StorageMaker) -> None:
-    storage = make(tmp_path / "new")
-    assert (storage.read("a"), storage.names()) == (None, [])
-    storage.delete("a")
-    storage.write("a", b"1")
-    storage.write("a", b"2")
-    storage.append("b", "x")
-    storage.append("b", "y")
-    assert (storage.read("a"), storage.read("b"), storage.names()) == (b"2", b"x\ny\n", ["a", "b"])
-    storage.delete("a")
-    assert storage.names() == ["b"]
+def test_what_goes_wrong_within_its_time_is_said(tmp_path: Path) -> None:
+    (tmp_path / checkpoint_name(KEY, 1)).mkdir()
+    with pytest.raises(IsADirectoryError):
+        Checkpoints(str(tmp_path), KEY, 1).write(b"")
+
+
+def test_on_a_cluster_a_node_that_sees_no_storage_says_so_before_it_trains(tmp_path: Path) -> None:
+    assert Checkpoints(str(tmp_path), KEY, 0).reachable()
+    assert not Checkpoints(str(tmp_path), KEY, 1).reachable()
+    (message,) = run_trial(Assignment(KEY, "cnn", {}, 0, str(tmp_path), 1, "cpu", attempt=1), None)  # type: ignore[arg-type]
+    assert message.end == "not shared" and message.reason.endswith(f"does not see {tmp_path}")
+    assert isinstance(message.hindrance(), NotShared)
+    Folder(tmp_path).write("shared", b"")
+    assert Checkpoints(str(tmp_path), KEY, 1).reachable()
