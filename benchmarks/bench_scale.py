@@ -25,6 +25,7 @@ from typing import Any
 import numpy as np
 from scratch_project import REPOSITORY, machine, yaml
 
+from pipeline import layout
 from pipeline.data.images.decoding import Decoding
 from pipeline.data.preparation.packed import Packed
 from pipeline.data.preparation.recipe import Recipe
@@ -114,7 +115,8 @@ def _search(setup: _Setup) -> dict[str, Any]:
         uri = f"sqlite:///{folder / 'mlflow.db'}"
         if not setup.without_mlflow:
             connect(uri).search_experiments()  # its import and its schema take seconds, and would be in the first trials alone
-        setting = run.Setting(folder / "state", folder, "http://127.0.0.1:9" if setup.without_mlflow else uri, {})
+        shown_in = "http://127.0.0.1:9" if setup.without_mlflow else uri
+        setting = run.Setting(folder / "state", layout.study_database(folder / "state"), folder, shown_in, {})
         space = load(_space(folder, setup.epochs))
         _begin(setup.begun, space, setting)
         suggested.clear()

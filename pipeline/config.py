@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -14,11 +13,11 @@ from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
+from pipeline.addresses import redacted
 from pipeline.errors import ConvoyError, MissingFile, MissingKey, UnknownKey, UnreadableYaml, WrongValue
 
 Place = tuple[int | str, ...]
 _SHOWN = 40  # characters of a wrong value in a message
-_CREDENTIALS = re.compile(r"//[^/@]*@")  # in an address
 
 
 class Section(BaseModel):
@@ -138,7 +137,7 @@ def _explain(place: Place, alternatives: Sequence[Any], model: type[BaseModel], 
 
 def _shown(value: object) -> str:
     """Its beginning without user and password, so that a long list leaves room for the rule that it breaks."""
-    text = _CREDENTIALS.sub("//…@", repr(value))
+    text = redacted(repr(value))
     return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 1]}…"
 
 

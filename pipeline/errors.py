@@ -16,6 +16,7 @@ ConvoyError
 │   ├── SimilarLabels E315      ├── ClusterTooLarge E320      └── TooManyFolds E321
 ├── TrackingError (exit 4)
 │   ├── TrackingUnreachable E401 └── ModelNotFound E402
+├── StudyUnreachable E410 (exit 4)
 ├── SearchFailed (exit 5)
 │   ├── TrialsFail E501         ├── NothingFits E502          ├── NoTrialFinished E503
 │   ├── RefitDiverged E504      └── ReselectionFailed E505
@@ -297,6 +298,12 @@ class ModelNotFound(TrackingError):
     """The registry has no such model, version or alias."""
 
     code = "E402"
+
+
+class StudyUnreachable(ConvoyError):
+    """The server of the study's database does not answer, or lets nobody in; nothing is lost."""
+
+    code, exit_code = "E410", 4
 
 
 class SearchFailed(ConvoyError):

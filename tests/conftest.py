@@ -7,10 +7,13 @@ import gc
 import os
 import shutil
 import sys
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from tests.cluster.servers import Postgres
 
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")  # before anything imports mlflow
 
@@ -57,6 +60,22 @@ def mlflow_uri(migrated_mlflow: Path, tmp_path: Path) -> str:
     folder.mkdir()
     shutil.copy(migrated_mlflow, folder / "mlflow.db")
     return f"sqlite:///{folder / 'mlflow.db'}"
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgres]:
+    """A PostgreSQL server that no test stops; each has a database of its own."""
+    with Postgres(tmp_path_factory.mktemp("server")) as server:
+        yield server
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def study_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The address of an empty study database of this test's own, of either kind."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'new' / 'folder' / 'studies.db'}"
+    server: Postgres = request.getfixturevalue("postgres")
+    return server.create(uuid.uuid4().hex)
 
 
 @pytest.fixture(scope="session")

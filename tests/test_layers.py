@@ -34,7 +34,7 @@ LAYERS = [
     ["pipeline.training"],
     ["pipeline.data", "pipeline.models"],
     ["pipeline.layout", "pipeline.config", "pipeline.timing", "pipeline.trained_on"],
-    ["pipeline.errors"],
+    ["pipeline.errors", "pipeline.addresses"],
 ]
 DEPTH = {part: depth for depth, row in enumerate(LAYERS) for part in row}
 DOORS = {

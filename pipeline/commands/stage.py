@@ -52,8 +52,8 @@ def _circumstances(stage: str, parameters: Params, root: Path) -> dict[str, Any]
         return {}
     state = {"state": layout.state(root)}
     if stage == "search":
-        place = {"tracking_uri": project.tracking_uri(root, parameters), "cluster": parameters.cluster}
-        return state | place | {"commit": project.commit()}
+        stores = {"database": project.study_database(root, parameters), "tracking_uri": project.tracking_uri(root, parameters)}
+        return state | stores | {"cluster": parameters.cluster, "commit": project.commit()}
     if stage == "register":
         uri = project.tracking_uri(root, parameters)
         return state | {"tracking_uri": uri, "experiment": parameters.search.experiment, "origin": _origin(parameters)}

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline import artifacts, layout, params
+from pipeline.addresses import redacted
 from pipeline.commands import project
 from pipeline.commands.command import Command
 from pipeline.errors import MissingFile
@@ -25,13 +26,14 @@ def _act(options: argparse.Namespace) -> None:
     if options.job is not None:
         _tell_of_a_job(options, root)
         return
-    state = project.search_state(root, params.load(layout.PARAMS))
-    standing = _standing(state)
+    parameters = params.load(layout.PARAMS)
+    state, url = project.search_state(root, parameters), project.study_database(root, parameters)
+    standing = _standing(state, url)
     if standing is None and not layout.REGISTRATION.exists():
-        raise MissingFile("a study", where=str(state), why="nothing was searched here yet", remedy="run `dvc repro` first")
+        raise MissingFile("a study", where=redacted(url), why="nothing was searched here yet", remedy="run `dvc repro` first")
     if options.follow and standing is not None:
-        _follow(standing, state)
-        standing = _standing(state)
+        _follow(standing, state, url)
+        standing = _standing(state, url)
     print(json.dumps(_record(standing), indent=2, sort_keys=True) if options.json else "\n".join(_lines(standing)))
 
 
@@ -67,12 +69,12 @@ def _record(standing: Standing | None) -> dict[str, Any]:
     return {"search": None if standing is None else standing.record(), "registration": registration}
 
 
-def _follow(standing: Standing, state: Path) -> None:
+def _follow(standing: Standing, state: Path, url: str) -> None:
     """Look on until nobody searches any more."""
     from pipeline.search import live
 
     def look() -> Standing:
-        return _standing(state) or standing
+        return _standing(state, url) or standing
 
     with live.view(look):
         while (now := look()).holder is not None:
@@ -81,17 +83,17 @@ def _follow(standing: Standing, state: Path) -> None:
             time.sleep(_FOLLOW_SECONDS)
 
 
-def _standing(state: Path) -> Standing | None:
-    """Of the study that somebody searches on, else of the one begun last; None before the first."""
-    if not (state / "studies.db").exists():
-        return None
-    from pipeline.search.lock import holder
+def _standing(state: Path, url: str) -> Standing | None:
+    """Of the study that somebody searches on, here or on another machine, else of the one begun last; None before the first."""
+    from pipeline.search import lock
     from pipeline.search.standing import stand
-    from pipeline.study import store
+    from pipeline.study import claim, store
 
-    url = layout.study_database(state)
+    if not store.begun(url):
+        return None
     rows = [(row, state / "studies" / row.study_id) for row in reversed(store.rows(url))]
-    held = [(row, folder, holder(folder / "lock")) for row, folder in rows]
+    elsewhere = claim.holders(url)
+    held = [(row, folder, lock.holder(folder / "lock") or elsewhere.get(row.study_id)) for row, folder in rows]
     row, folder, by = next((one for one in held if one[2] is not None), held[0] if held else (None, None, None))
     return None if row is None or folder is None else stand(store.read(url, row.study_id), folder, by)
 

@@ -9,6 +9,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from pipeline import layout, params
+from pipeline.addresses import redacted
 from pipeline.commands import project
 from pipeline.commands.command import Command
 from pipeline.data import progress
@@ -22,13 +23,12 @@ def _act(options: argparse.Namespace) -> None:
     root = project.enter()
     parameters = params.load(layout.PARAMS)
     from pipeline.study import store
-    from pipeline.tracking.connection import redacted
     from pipeline.tracking.project import project as show
 
     url = project.study_database(root, parameters)
     latest = store.latest(url)
     if latest is None:
-        raise MissingFile("a study", where=url, why="nothing was searched here yet", remedy="run `dvc repro` first")
+        raise MissingFile("a study", where=redacted(url), why="nothing was searched here yet", remedy="run `dvc repro` first")
     searched = project.searched_study()
     study_id = searched if searched and store.known(url, searched) else latest.study_id
     uri = project.tracking_uri(root, parameters)

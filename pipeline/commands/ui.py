@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from types import FrameType
 
 from pipeline import layout, params
+from pipeline.addresses import redacted
 from pipeline.commands import project
 from pipeline.commands.command import Command
 
@@ -24,7 +25,6 @@ def _act(options: argparse.Namespace) -> None:
     uri = project.tracking_uri(root, parameters)
     name = project.registered_name(root)
     from pipeline.tracking import pages, server
-    from pipeline.tracking.connection import redacted
 
     found = pages.find(uri, parameters.search.experiment, name)
     if uri.startswith(("http://", "https://")):

@@ -42,13 +42,13 @@ class Plan:
         return {"expected": None if self.expected is None else asdict(self.expected), "told": self.lines}
 
 
-def plan(params: SearchParams, state: Path) -> Plan:
+def plan(params: SearchParams, state: Path, database: str) -> Plan:
     """What `convoy search` would take; nothing is written. Raises MissingFile before preprocess has run."""
     space = spaces.load(Path(params.space))
     recipe = _recipe()
     share = allot(params, space, recipe).resources
     known = candidates(space, recipe, params.limits)
-    used = _used(params, space, recipe, state)
+    used = _used(params, space, recipe, database)
     probe = measure(known, space, recipe, share)
     lengths = [each.epochs * probe.pace.seconds(each.work) for each in known]
     kept = 1.0 if params.stopping == "none" else _KEPT_AT_BEST
@@ -72,13 +72,13 @@ def _recipe() -> Recipe:
         raise MissingFile(missing.what, why="the images are not prepared yet", remedy="run `dvc repro preprocess`") from missing
 
 
-def _used(params: SearchParams, space: Space, recipe: Recipe, state: Path) -> Used:
+def _used(params: SearchParams, space: Space, recipe: Recipe, database: str) -> Used:
     """By the study that the search would continue."""
     row = run.new_study(params, space, recipe, {})
-    if not (state / "studies.db").exists():
+    if not store.begun(database):
         return Used()
     try:
-        study = store.Study(layout.study_database(state), row.study_id)
+        study = store.Study(database, row.study_id)
     except KeyError:
         return Used()
     snapshot = study.snapshot()

@@ -89,7 +89,12 @@ class Conductor:
     @property
     def failure(self) -> ConvoyError | None:
         """Why the search cannot go on."""
-        return self._failure or self._ends.failure
+        return self._failure or self._ends.failure or self._study.problem
+
+    @property
+    def behind(self) -> bool:
+        """Whether the study's database is away, so that what is to be committed first waits for it."""
+        return self._study.behind
 
     @property
     def over(self) -> bool:
@@ -110,7 +115,7 @@ class Conductor:
         return self._roster.tally
 
     def next(self) -> TrialRecord | None:
-        """The next trial to train, committed to the study; None when there is none (see `exhausted`)."""
+        """The next trial to train, committed to the study; None when there is none (see `exhausted`), or none yet (`behind`)."""
         self._wall_time.save_when_due()
         trial = self._resumed() or self._promoted() or self._new()
         if trial is None:
@@ -150,6 +155,7 @@ class Conductor:
     def stop(self, why: str) -> None:
         """Ask for the end: running trials are put aside after their present epoch. Safe in a signal handler."""
         self.stopped_by = self.stopped_by or why
+        self._study.hurry()
 
     def close(self, facts: Mapping[str, str]) -> None:
         """Put running trials aside for next time and store how much was used, with what is told about the study.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 import threading
@@ -10,12 +11,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from pipeline.errors import StudyUnreachable
 from pipeline.search.standing import Standing
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
 _PAUSE_SECONDS = 1.0
+_END_SECONDS = 10.0  # that a look may take when the view ends: a server may not answer
 _PAUSES = 10  # a pause is at least this many times as long as the look before it: what looks on takes no time from the search
 
 
@@ -44,7 +47,7 @@ def view(look: Callable[[], Standing]) -> Iterator[None]:
             yield
         finally:
             ended.set()
-            thread.join()
+            thread.join(_END_SECONDS)
 
 
 def picture(standing: Standing) -> RenderableType:
@@ -65,5 +68,6 @@ def _watch(look: Callable[[], Standing], show: Callable[[Standing], None], ended
     pause = 0.0
     while not ended.wait(pause):
         began = time.monotonic()
-        show(look())
+        with contextlib.suppress(StudyUnreachable):  # what was shown last stays
+            show(look())
         pause = max(_PAUSE_SECONDS, _PAUSES * (time.monotonic() - began))

@@ -9,7 +9,6 @@ import socket
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
@@ -17,21 +16,9 @@ import psutil
 
 from pipeline.errors import StudyBusy
 from pipeline.search.orphan import Process, this_process
+from pipeline.study.holder import Holder
 
 ORPHAN_PATIENCE_SECONDS = 30.0  # an owner whose parent is gone ends within 10 s; leave it time on a busy machine
-
-
-@dataclass(frozen=True)
-class Holder:
-    """The process that searches on a study; `started` is unix seconds."""
-
-    pid: int
-    host: str
-    command: str
-    started: float
-
-    def __str__(self) -> str:
-        return f"process {self.pid} on {self.host}"
 
 
 def holder(path: Path) -> Holder | None:
@@ -42,9 +29,7 @@ def holder(path: Path) -> Holder | None:
         try:
             fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)  # a driver that comes at this moment tries again
         except BlockingIOError:
-            owner = _read(file)
-            process = owner.get("process", {"pid": 0, "started": time.time()})
-            return Holder(process["pid"], owner.get("host", ""), owner.get("command", ""), process["started"])
+            return Holder.of(_read(file))
     return None
 
 
@@ -60,7 +45,7 @@ def study_lock(path: Path, watched: Sequence[Process]) -> Iterator[None]:
         _acquire(file, time.monotonic() + ORPHAN_PATIENCE_SECONDS)
         file.seek(0)
         file.truncate()
-        json.dump(_owner(watched), file)
+        json.dump(owner(watched), file)
         file.flush()
         yield
 
@@ -77,7 +62,8 @@ def _acquire(file: IO[str], deadline: float) -> None:
             time.sleep(0.2)  # the orphaned owner is saving its checkpoints
 
 
-def _owner(watched: Sequence[Process]) -> dict[str, Any]:
+def owner(watched: Sequence[Process]) -> dict[str, Any]:
+    """What this process says of itself, which ends when one of the `watched` does."""
     program, *arguments = psutil.Process().cmdline()
     return {
         "process": this_process().record(),
@@ -104,7 +90,4 @@ def _orphaned(owner: dict[str, Any]) -> bool:
 def _busy(owner: dict[str, Any]) -> StudyBusy:
     if not owner:
         return StudyBusy("this study", why="another process holds it", remedy="wait until it has ended")
-    process = Process(**owner["process"])
-    age = max(0, int(time.time() - process.started))
-    why = f"process {process.pid}@{owner['host']} ({owner['command']}) has been searching on it for {age} s"
-    return StudyBusy("this study", why=why, remedy="wait for it or stop it")
+    return Holder.of(owner).busy()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from pipeline.errors import ConvoyError
+from pipeline.errors import ConvoyError, StudyBusy, StudyUnreachable
 from pipeline.search.conductor import Conductor
 from pipeline.search.messages import Message
 from pipeline.search.reselection import Reselection
@@ -24,6 +24,7 @@ class Phases:
         self._search, self._facts, self._reselect = search, facts, reselect
         self._reselection: Reselection | None = None
         self._live: set[str] = set()
+        self._failure: ConvoyError | None = None
 
     @property
     def live(self) -> int:
@@ -47,7 +48,12 @@ class Phases:
     @property
     def failure(self) -> ConvoyError | None:
         """Why it cannot go on."""
-        return self._search.failure or (self._reselection.failure if self._reselection else None)
+        return self._failure or self._search.failure or (self._reselection.failure if self._reselection else None)
+
+    @property
+    def behind(self) -> bool:
+        """Whether the study's database is away: what is handed out next is committed first, so it comes later."""
+        return self._search.behind
 
     @property
     def over(self) -> bool:
@@ -104,5 +110,8 @@ class Phases:
         if self._reselect is None or self.reselecting or self._live or self.over or not self._search.exhausted():
             return False
         self._search.close(self._facts())
-        self._reselection = self._reselect()
-        return True
+        try:
+            self._reselection = self._reselect()
+        except (StudyUnreachable, StudyBusy) as problem:
+            self._failure = problem
+        return self.reselecting

@@ -9,17 +9,17 @@ from pathlib import Path
 from typing import Literal
 
 import pipeline
-from pipeline import layout
 from pipeline.cluster.settings import ClusterParams
 from pipeline.data.preparation import packed
 from pipeline.data.preparation.recipe import Recipe
 from pipeline.errors import Interrupted, NoTrialFinished, WrongValue
 from pipeline.search import checkpoints, feasibility, identity, live, order, reselection, warm_start
+from pipeline.search import lock as locking
 from pipeline.search.allotment import Allotment, allot
 from pipeline.search.conductor import Conductor
 from pipeline.search.forecast import Work, costs
 from pipeline.search.interruption import EXIT_CODES, Asked, interruptible
-from pipeline.search.lock import holder, study_lock
+from pipeline.search.lock import owner, study_lock
 from pipeline.search.messages import Assignment, TrialData
 from pipeline.search.orphan import parents_to_watch
 from pipeline.search.outlook import Outlook
@@ -32,6 +32,7 @@ from pipeline.search.space import Space
 from pipeline.search.standing import Ahead, Standing, stand
 from pipeline.search.workplace import Workplace, workplace
 from pipeline.study import store
+from pipeline.study.claim import claimed
 from pipeline.study.records import Rerun, StudyRow, StudySnapshot, TrialRecord
 from pipeline.study.reruns import Reruns
 from pipeline.tracking.follow import Followed, follow
@@ -43,18 +44,14 @@ ENDED_BY = "ended by"  # the fact of a study that names the limit of its budget
 
 @dataclass(frozen=True)
 class Setting:
-    """Where a search keeps its state and its data, where MLflow is, what is told about the study, and where trials run."""
+    """Where a search keeps its state, study and data, where MLflow is, what is told about the study, and where trials run."""
 
     state: Path
+    database: str  # the address of that of the study
     data: Path  # data/processed
     tracking_uri: str
     facts: Mapping[str, str]
     cluster: ClusterParams = field(default_factory=ClusterParams)
-
-    @property
-    def database(self) -> str:
-        """The address of the study database."""
-        return layout.study_database(self.state)
 
 
 def new_study(params: SearchParams, space: Space, recipe: Recipe, facts: Mapping[str, str]) -> StudyRow:
@@ -92,15 +89,15 @@ def fold_count(params: SearchParams, recipe: Recipe, folder: Path) -> int:
 def search(params: SearchParams, space: Space, recipe: Recipe, setting: Setting) -> StudySnapshot:
     """Continue the study, or begin it, until its budget is spent and its best are trained again; the same call goes on.
 
-    Raises StudyBusy while another process searches on it, Interrupted when asked to stop, SearchFailed when it cannot go
-    on or nothing was found.
+    Raises StudyBusy while another process searches on it, Interrupted when asked to stop, StudyUnreachable when the database
+    is away for too long, SearchFailed when it cannot go on or nothing was found.
     """
     watched = parents_to_watch()  # first of all: whoever starts us may be gone a moment later
     folds = fold_count(params, recipe, setting.data)
     row = new_study(params, space, recipe, setting.facts)
     folder = setting.state / "studies" / row.study_id
     url = setting.database
-    with study_lock(folder / "lock", watched):
+    with study_lock(folder / "lock", watched), claimed(url, row.study_id, owner(watched)) as claim:
         data = _data(recipe, setting.data)
         asked = Asked()
 
@@ -110,10 +107,9 @@ def search(params: SearchParams, space: Space, recipe: Recipe, setting: Setting)
         place = workplace(setting.cluster, folder, share, data, asked.stop)
         with interruptible(asked.stop, watched), place.ray as ray:
             if not store.finished(url, row.study_id):
-                ray.ready(
-                    lambda: not asked.why
-                ) if place.is_cluster else ray.start()  # before anything is written, who is refused
-            study, before = store.create(url, row)
+                # On a cluster before anything is written: who is refused leaves nothing behind.
+                ray.ready(lambda: not asked.why) if place.is_cluster else ray.start()
+            study, before = store.create(url, row, claim)
             _announce(study, before, row)
             space = _warmed(space, url, study.row, params.warm_start)
             conductor = _conduct(params, space, recipe, study, lambda ahead: ahead.write(folder))
@@ -122,7 +118,7 @@ def search(params: SearchParams, space: Space, recipe: Recipe, setting: Setting)
                 within = feasibility.within(study.snapshot(), space, recipe, params.limits)
                 return reselection.plan(within, params.reselect, params.seed, folds)
 
-            phases = _phases(conductor, params, planned, study, Reruns(url, row.study_id), setting)
+            phases = _phases(conductor, params, planned, study, study.reruns(), setting)
             asked.tell(phases.stop)
             follower = follow(store.reader(url, row.study_id), setting.tracking_uri, params.experiment)
             try:
@@ -132,9 +128,11 @@ def search(params: SearchParams, space: Space, recipe: Recipe, setting: Setting)
             finally:
                 ray.stop()  # while MLflow gets the rest
                 phases.close()
+                study.settle()
                 _say_what_is_left(follower.stop())
             snapshot = study.snapshot()
             checkpoints.delete(place.place, reselection.trained_no_more(snapshot, planned()))
+            study.close()
     _raise_what_ended_it(phases)
     print(f"the search ended after {conductor.spent}")
     if snapshot.best() is None and not reselection.candidates(snapshot, params.reselect):
@@ -162,7 +160,7 @@ def _warmed(space: Space, url: str, row: StudyRow, count: int) -> Space:
 
 
 def _looking(snapshot: Callable[[], StudySnapshot], folder: Path) -> Callable[[], Standing]:
-    return lambda: stand(snapshot(), folder, holder(folder / "lock"))
+    return lambda: stand(snapshot(), folder, locking.holder(folder / "lock"))
 
 
 def _conduct(params: SearchParams, space: Space, recipe: Recipe, study: store.Study, tell: Callable[[Ahead], None]) -> Conductor:

@@ -11,7 +11,7 @@ from typing import Any
 
 from pipeline import artifacts
 from pipeline.search.forecast import duration
-from pipeline.search.lock import Holder
+from pipeline.study.holder import Holder
 from pipeline.study.records import ENDED, UNCOUNTED, StudySnapshot, TrialRecord
 
 _PACE_SECONDS = 120.0  # of the latest past that the pace is that of

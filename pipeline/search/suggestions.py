@@ -27,7 +27,7 @@ class Suggestions:
         self.exhausted = False  # whether nothing of the space is left to run
 
     def next(self) -> TrialRecord | None:
-        """The next trial; None when every configuration of the space that fits has been run."""
+        """The next trial; None when every configuration of the space that fits has been run, or the database is away."""
         if not self._runs.stuck:
             return self._ask(self._params.sampler, self._params.sampling())
         if self._listing is None:
@@ -36,7 +36,7 @@ class Suggestions:
         self.exhausted = left is None
         return None if left is None else self._ask(self._params.sampler, self._params.sampling(), given=left)
 
-    def _ask(self, sampler: str, options: Sampling | None = None, given: Mapping[str, Value] | None = None) -> TrialRecord:
+    def _ask(self, sampler: str, options: Sampling | None = None, given: Mapping[str, Value] | None = None) -> TrialRecord | None:
         seed, number = self._params.seed, self._study.next_number
         return self._study.ask(
             self._space.suggest,

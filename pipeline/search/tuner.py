@@ -93,7 +93,7 @@ class StudySearcher(_OfThisProcess, Searcher):
         trial = self._conductor.next()
         if trial is not None:
             return self._assign(trial).record()
-        if self._conductor.live and not self._conductor.over:
+        if (self._conductor.live or self._conductor.behind) and not self._conductor.over:
             return None  # a trial that still runs may put off the end, and the best are trained again when the last has ended
         finished: str = Searcher.FINISHED
         return finished

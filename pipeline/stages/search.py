@@ -33,12 +33,15 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-def run(params: SearchParams, *, state: Path, tracking_uri: str, commit: str, cluster: ClusterParams | None = None) -> None:
+def run(
+    params: SearchParams, *, state: Path, database: str, tracking_uri: str, commit: str, cluster: ClusterParams | None = None
+) -> None:
     """Check, search, write down. The test split is not opened; the study itself stays in state/."""
     space = load(Path(params.space))
     recipe = Recipe.from_bytes(artifacts.read_bytes(layout.PROCESSED / "recipe.json"))
     raise_all(space.check_data(recipe.counts["train"], recipe.image_size))
-    setting = Setting(state, layout.PROCESSED, tracking_uri, _facts(params, recipe, commit), cluster or ClusterParams())
+    facts = _facts(params, recipe, commit)
+    setting = Setting(state, database, layout.PROCESSED, tracking_uri, facts, cluster or ClusterParams())
     snapshot = search(params, space, recipe, setting)
     selection = _select(snapshot, params, space, recipe, setting)
     wall_seconds = store.Study(setting.database, snapshot.study_id).row.seconds_used

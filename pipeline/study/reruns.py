@@ -7,11 +7,13 @@ image; the driver that holds the study's lock is the only writer.
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Mapping, Sequence
+import weakref
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 import sqlalchemy as sa
 
-from pipeline.study import tables
+from pipeline.study import database, tables
+from pipeline.study.clerk import AtOnce, Clerk
 from pipeline.study.records import Rerun, State, TrialRecord
 from pipeline.training.metrics import EpochMetrics
 
@@ -21,13 +23,20 @@ _SHOWN = [column for column in tables.reruns.c if column.name != "outcomes"]
 class Reruns:
     """The reruns of one study, open for reading and writing."""
 
-    def __init__(self, url: str, study_id: str) -> None:
-        self._engine, self._study_id = tables.connect(url), study_id
+    def __init__(self, url: str, study_id: str, clerk: Clerk | None = None, engine: sa.Engine | None = None) -> None:
+        """With the clerk and the engine of the study, when that is written to as well."""
+        self._url, self._study_id, self._clerk = url, study_id, clerk or AtOnce()
+        if engine is None:
+            with database.reaching(url):
+                engine = tables.connect(url)
+            weakref.finalize(self, engine.dispose)
+        self._engine = engine
 
     def begin(self, rerun: Rerun) -> None:
         """Commit a rerun before it trains."""
         run = rerun.run
-        values = {
+        row = {
+            "study_id": self._study_id,
             "key": run.key,
             "trial_key": rerun.trial_key,
             "number": run.number,
@@ -40,8 +49,7 @@ class Reruns:
             "note": "",
             "started_at": time.time(),
         }
-        with self._engine.begin() as connection:
-            connection.execute(sa.insert(tables.reruns).values(study_id=self._study_id, **values))
+        self._write(lambda: tables.insert_once(self._engine, tables.reruns, row))
 
     def resume(self, key: str) -> None:
         """Take up a rerun again that was interrupted or ended without a value."""
@@ -53,7 +61,8 @@ class Reruns:
 
     def add_epoch(self, key: str, metrics: EpochMetrics) -> None:
         """Commit one epoch; none is ever stopped early."""
-        tables.insert_epoch(self._engine, self._study_id, key, metrics, time.time(), stop=False)
+        now = time.time()
+        self._write(lambda: tables.insert_epoch(self._engine, self._study_id, key, metrics, now, stop=False))
 
     def finish(self, key: str, state: State, *, value: float | None = None, reason: str = "", outcomes: bytes = b"") -> None:
         """Commit how a rerun ended: its value, and what the network said of each image, of completed ones."""
@@ -72,22 +81,35 @@ class Reruns:
 
     def read(self) -> tuple[Rerun, ...]:
         """All of them, in the order of their keys."""
+        self._clerk.settle()
         curves: dict[str, list[sa.RowMapping]] = {}
-        for row in tables.epoch_rows(self._engine, self._study_id):
-            curves.setdefault(row["trial_key"], []).append(row)
-        return records(self._engine, self._study_id, curves)
+        with database.reaching(self._url):
+            for row in tables.epoch_rows(self._engine, self._study_id):
+                curves.setdefault(row["trial_key"], []).append(row)
+            return records(self._engine, self._study_id, curves)
 
     def outcomes(self) -> dict[str, bytes]:
         """Key → what the network said of each image, of completed reruns."""
         columns = tables.reruns.c
         query = sa.select(columns.key, columns.outcomes).where(columns.study_id == self._study_id)
-        with self._engine.connect() as connection:
+        with database.reaching(self._url), self._engine.connect() as connection:
             return {row.key: row.outcomes for row in connection.execute(query) if row.outcomes is not None}
 
     def _update(self, which: sa.ColumnElement[bool], **values: object) -> None:
-        mine = tables.reruns.c.study_id == self._study_id
-        with self._engine.begin() as connection:
-            connection.execute(sa.update(tables.reruns).where(mine, which).values(**values))
+        update = sa.update(tables.reruns).where(tables.reruns.c.study_id == self._study_id, which).values(**values)
+
+        def act() -> None:
+            with self._engine.begin() as connection:
+                connection.execute(update)
+
+        self._write(act)
+
+    def _write(self, act: Callable[[], None]) -> None:
+        def reached() -> None:
+            with database.reaching(self._url):
+                act()
+
+        self._clerk.write(reached)
 
 
 def keys(engine: sa.Engine, study_id: str) -> list[str]:

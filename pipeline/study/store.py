@@ -2,27 +2,38 @@
 
 Only the driver that holds the study's lock writes. A trial is committed with its key before it trains, each epoch as it
 arrives with the decision taken on it, and a trial's outcome before Optuna hears of it; opening a study finishes what a
-killed driver had begun to tell.
+killed driver had begun to tell. While a server is away, all but the first of these wait (study/clerk.py), and whatever is
+tried again is written once.
 """
 
 from __future__ import annotations
 
+import copy
 import time
+import weakref
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from functools import cache, cached_property
-from typing import Literal
+from contextlib import ExitStack
+from functools import cache, cached_property, partial
+from pathlib import Path
+from typing import Any, Literal, TypeVar
 
 import optuna
 import sqlalchemy as sa
 from optuna.trial import FrozenTrial, TrialState
 
-from pipeline.study import attributes, reruns, tables, told
+from pipeline.errors import ConvoyError
+from pipeline.study import attributes, database, optuna_storage, reruns, tables, told
 from pipeline.study.attributes import COSTS, GIVEN, NOTE, OUTCOME, PAUSE, PLAN
+from pipeline.study.claim import Claim
+from pipeline.study.clerk import AtOnce, Background, Clerk, Entry
 from pipeline.study.draft import draft
 from pipeline.study.records import Outcome, StudyRow, StudySnapshot, TrialRecord
+from pipeline.study.reruns import Reruns
 from pipeline.training.hyperparameters import Value
 from pipeline.training.metrics import EpochMetrics, direction
+
+Result = TypeVar("Result")
 
 
 def read(url: str, study_id: str) -> StudySnapshot:
@@ -40,25 +51,32 @@ def reader(url: str, study_id: str) -> Callable[[], StudySnapshot]:
     return lambda: study().snapshot()
 
 
+def begun(url: str) -> bool:
+    """Whether there is a database; a file is not made by asking."""
+    file = sa.make_url(database.address(url)).database
+    return database.shared(url) or (file is not None and Path(file).exists())
+
+
 def rows(url: str) -> list[StudyRow]:
     """Every study, the one begun last at the end."""
-    return tables.study_rows(tables.connect(url))
+    with tables.connected(url) as engine:
+        return tables.study_rows(engine)
 
 
 def latest(url: str) -> StudyRow | None:
     """The study begun last, or None."""
-    rows = tables.study_rows(tables.connect(url))
-    return rows[-1] if rows else None
+    known = rows(url)
+    return known[-1] if known else None
 
 
 def known(url: str, study_id: str) -> bool:
     """Whether the database holds this study."""
-    return any(row.study_id == study_id for row in tables.study_rows(tables.connect(url)))
+    return any(row.study_id == study_id for row in rows(url))
 
 
 def finished(url: str, study_id: str) -> bool:
     """Whether the budget of this study was spent when it was searched last."""
-    return any(row.finished for row in tables.study_rows(tables.connect(url)) if row.study_id == study_id)
+    return any(row.finished for row in rows(url) if row.study_id == study_id)
 
 
 def directions(row: StudyRow) -> list[Literal["minimize", "maximize"]]:
@@ -67,44 +85,94 @@ def directions(row: StudyRow) -> list[Literal["minimize", "maximize"]]:
     return [direction(row.metric), *(less for _ in row.objectives)]
 
 
-def create(url: str, row: StudyRow) -> tuple[Study, StudyRow | None]:
-    """Open the study of this identity, begun now if there is none; with it, the latest other study when this one is new."""
-    engine = tables.connect(url)
-    rows = tables.study_rows(engine)
-    begun = any(other.study_id == row.study_id for other in rows)
+def create(
+    url: str, row: StudyRow, claim: Claim | None = None, tell: Callable[[str], None] = print
+) -> tuple[Study, StudyRow | None]:
+    """Open the study of this identity, begun now if there is none; with it, the latest other study when this one is new.
+
+    On a server it is written by whoever has the `claim`; tell(line) when that server is away or back.
+    """
+    earlier = rows(url)
+    begun = any(other.study_id == row.study_id for other in earlier)
     if not begun:
-        optuna.create_study(storage=_storage(url), study_name=row.study_id, directions=directions(row), load_if_exists=True)
-        with engine.begin() as connection:
-            connection.execute(sa.insert(tables.studies).values(**vars(row)))
-    study = Study(url, row.study_id)
+        with tables.connected(url) as engine:
+            storage = optuna_storage.opened(url)
+            optuna.create_study(storage=storage, study_name=row.study_id, directions=directions(row), load_if_exists=True)
+            storage.engine.dispose()
+            with engine.begin() as connection:
+                connection.execute(sa.insert(tables.studies).values(**vars(row)))
+    study = Study(url, row.study_id, claim, tell)
     study.repair()
-    return study, None if begun or not rows else rows[-1]
+    return study, None if begun or not earlier else earlier[-1]
 
 
 class Study:
     """One study, open for reading and, by the driver that holds its lock, for writing."""
 
-    def __init__(self, url: str, study_id: str) -> None:
-        """Raises KeyError when the database has no such study."""
-        self.study_id = study_id
-        self._engine = tables.connect(url)
-        self._storage = _storage(url)
-        self._optuna = optuna.load_study(study_name=study_id, storage=self._storage)
+    def __init__(self, url: str, study_id: str, claim: Claim | None = None, tell: Callable[[str], None] = print) -> None:
+        """With the `claim` on it, if it is on a server and to be written. Raises KeyError when the database has no such study."""
+        self.study_id, self._url = study_id, url
+        with database.reaching(url), ExitStack() as opened:
+            self._engine = tables.connect(url)
+            opened.callback(self._engine.dispose)
+            self._storage = optuna_storage.opened(url)
+            opened.callback(self._storage.engine.dispose)
+            self._optuna = optuna.load_study(study_name=study_id, storage=self._storage)
+            trials = self._trials()
+            weakref.finalize(self, opened.pop_all().close)
+        self._clerk: Clerk = AtOnce()
+        if claim is not None:
+            for engine in (self._engine, self._storage.engine):
+                claim.guard(engine)
+            self._clerk = Background(claim.keep, partial(self._begin_anew, claim), tell)
+        self._asked: Entry[TrialRecord] | None = None  # the next trial, while it is not committed yet
         self._ended: dict[str, TrialRecord] = {}  # these change no more
-        trials = self._trials()
         self._count = len(trials)  # the number of the next trial: only who holds the lock adds any
         self._given = [trial.system_attrs[GIVEN] for trial in trials if GIVEN in trial.system_attrs]
 
     @property
     def row(self) -> StudyRow:
         """Identity, facts and time used, as stored now."""
-        return next(row for row in tables.study_rows(self._engine) if row.study_id == self.study_id)
+        self._clerk.settle()
+        with database.reaching(self._url):
+            return next(row for row in tables.study_rows(self._engine) if row.study_id == self.study_id)
+
+    @property
+    def behind(self) -> bool:
+        """Whether the server of the study is away, so that commits wait for it."""
+        return self._clerk.behind
+
+    @property
+    def problem(self) -> ConvoyError | None:
+        """Why nothing can be committed any more: its server is away for too long, or another process has the study."""
+        return self._clerk.problem
+
+    def settle(self) -> None:
+        """Wait until everything is committed; raises StudyUnreachable or StudyBusy when it cannot be."""
+        self._clerk.settle()
+
+    def hurry(self) -> None:
+        """From now on wait for seconds only; safe in a signal handler."""
+        self._clerk.hurry()
+
+    def close(self) -> None:
+        """Nothing more will be written."""
+        self._clerk.close()
+
+    def reruns(self) -> Reruns:
+        """Those of this study, written in one order with its trials."""
+        return Reruns(self._url, self.study_id, self._clerk, self._engine)
 
     def update(self, *, seconds_used: float, finished: bool, facts: Mapping[str, str] | None = None) -> None:
         """Store what changes while a study lives: the wall time used, whether its budget is spent, and its facts if given."""
         values = {"seconds_used": seconds_used, "finished": finished} | ({} if facts is None else {"facts": dict(facts)})
-        with self._engine.begin() as connection:
-            connection.execute(sa.update(tables.studies).where(tables.studies.c.study_id == self.study_id).values(values))
+        update = sa.update(tables.studies).where(tables.studies.c.study_id == self.study_id).values(values)
+
+        def act() -> None:
+            with self._engine.begin() as connection:
+                connection.execute(update)
+
+        self._write(act)
 
     @property
     def next_number(self) -> int:
@@ -120,39 +188,64 @@ class Study:
         first_points: Sequence[Mapping[str, Value]] = (),
         given: Mapping[str, Value] | None = None,
         audited: bool = False,
-    ) -> TrialRecord:
-        """Commit the next trial before it trains.
+    ) -> TrialRecord | None:
+        """Commit the next trial before it trains; None while its server is away: the same call, later, asks for the same trial.
 
         Values that are `given` are not drawn, nor are those of the first points, which come first.
 
         A trial that a killed driver had asked for but not committed keeps its number, and gets the same values again from the
         same sampler.
         """
+        if self._asked is None:
+            left = [point for point in first_points if point not in self._given] if given is None else [given]
+            point = dict(left[0]) if left else None
+            key = f"{self.study_id[:8]}-{self._count:04d}"
+            plan = {"trial_key": key, "seed": seed, "started_at": time.time(), "audited": audited}
+            act = self._asking(suggest, sampler, point, plan)
+            self._asked = self._clerk.submit(lambda: self._reached(act))
+        if not self._clerk.promptly(self._asked) or (trial := self._asked.result) is None:
+            return None
+        self._asked = None
+        return trial
+
+    def _asking(
+        self,
+        suggest: Callable[[optuna.Trial], dict[str, Value]],
+        sampler: optuna.samplers.BaseSampler,
+        point: dict[str, Value] | None,
+        plan: dict[str, Any],
+    ) -> Callable[[], TrialRecord]:
+        """What commits the next trial, however often it is tried: with the values that were drawn when all could be read."""
         number = self._count
-        left = [point for point in first_points if point not in self._given] if given is None else [given]
-        point = dict(left[0]) if left else None
-        self._optuna.sampler = sampler
-        trial, hyperparameters = draft(self._optuna, number, suggest, point)
-        key = f"{self.study_id[:8]}-{number:04d}"
-        plan = {"trial_key": key, "seed": seed, "hyperparameters": hyperparameters, "started_at": time.time()}
-        trial.user_attrs[PLAN] = {**plan, "audited": audited}
-        self._optuna.add_trial(trial)
-        self._count += 1
-        self._given += [] if point is None else [point]
-        return attributes.record(trial, [])
+        drafted: list[FrozenTrial] = []
+
+        def act() -> TrialRecord:
+            if not drafted:
+                # An attempt may break off, after which the next one draws the same.
+                self._optuna.sampler = copy.deepcopy(sampler) if database.shared(self._url) else sampler
+                trial, hyperparameters = draft(self._optuna, number, suggest, point)
+                trial.user_attrs[PLAN] = {**plan, "hyperparameters": hyperparameters}
+                drafted.append(trial)
+            self._optuna.add_trial(drafted[0])
+            self._count = number + 1
+            self._given += [] if point is None else [point]
+            return attributes.record(drafted[0], [])
+
+        return act
 
     def add_epoch(self, key: str, metrics: EpochMetrics, *, stop: bool) -> None:
         """Commit one epoch of a running trial with the stopping rule's decision on it."""
-        tables.insert_epoch(self._engine, self.study_id, key, metrics, time.time(), stop)
+        now = time.time()
+        self._write(lambda: tables.insert_epoch(self._engine, self.study_id, key, metrics, now, stop))
 
     def learn(self, key: str, costs: Mapping[str, float]) -> None:
         """Commit what is known of a trial's network, beside what was known before; of a study's objectives all before it ends."""
         if costs:
-            self._storage.set_trial_user_attr(self._trial_id(key), COSTS, {**self._costs(key), **costs})
+            self._write(lambda: self._learn(key, costs))
 
     def note(self, key: str, text: str) -> None:
         """Commit what is to be known of a trial's training."""
-        self._storage.set_trial_user_attr(self._trial_id(key), NOTE, text)
+        self._write(lambda: self._storage.set_trial_user_attr(self._trial_id(key), NOTE, text))
 
     def finish(self, key: str, outcome: Outcome, *, share: int = 1, last: float | None = None) -> None:
         """Commit how a trial ended, then tell Optuna.
@@ -160,39 +253,40 @@ class Study:
         `share` (1–100) of its plan that a stopped trial trained and its metric there, `last`, are what the sampler ranks it by.
         Of a repetition Optuna is told what it was told of the earlier trial.
         """
-        trial_id = self._trial_id(key)
         ended = {"state": outcome.state, "reason": outcome.reason, "value": outcome.value, "ended_at": time.time()}
-        heard: dict[str, object] = {"share": share, "last": last}
-        if outcome.earlier:
-            self.learn(key, self._costs(outcome.earlier))
-            heard = {"told": told.again(self._storage.get_trial(self._trial_id(outcome.earlier)))}
-        self._storage.set_trial_user_attr(trial_id, OUTCOME, {**ended, **heard})
-        told.tell(self._optuna, self._storage.get_trial(trial_id), self._objectives)
+        self._write(lambda: self._finish(key, ended, {"share": share, "last": last}, outcome.earlier))
 
     def pause(self, key: str, *, epochs: int, share: int, last: float | None) -> None:
         """Put a trial aside that is to wait after so many epochs; until it ends, the sampler takes it for stopped there.
 
         `share` and `last` as of finish.
         """
-        self._storage.set_trial_user_attr(self._trial_id(key), PAUSE, {"epochs": epochs, "share": share, "last": last})
+        pause = {"epochs": epochs, "share": share, "last": last}
+        self._write(lambda: self._storage.set_trial_user_attr(self._trial_id(key), PAUSE, pause))
         self.interrupt(key)
 
     def interrupt(self, key: str) -> None:
         """Put a running trial aside; Optuna shows it WAITING and `resume` takes it up again."""
-        self._storage.set_trial_state_values(self._trial_id(key), TrialState.WAITING)
+        self._write(lambda: self._storage.set_trial_state_values(self._trial_id(key), TrialState.WAITING))
 
     def resume(self, key: str) -> None:
         """Take up a trial again that was put aside."""
-        self._storage.set_trial_state_values(self._trial_id(key), TrialState.RUNNING)
+        self._write(lambda: self._storage.set_trial_state_values(self._trial_id(key), TrialState.RUNNING))
 
     def repair(self) -> None:
         """Tell Optuna the outcomes that a killed driver committed but did not tell."""
-        for frozen in self._trials():
-            if OUTCOME in frozen.user_attrs and not frozen.state.is_finished():
-                told.tell(self._optuna, frozen, self._objectives)
+        with database.reaching(self._url):
+            for frozen in self._trials():
+                if OUTCOME in frozen.user_attrs and not frozen.state.is_finished():
+                    told.tell(self._optuna, frozen, self._objectives)
 
     def snapshot(self) -> StudySnapshot:
-        """The whole study as frozen values."""
+        """The whole study as frozen values, with all that was to be committed."""
+        self._clerk.settle()
+        with database.reaching(self._url):
+            return self._snapshot()
+
+    def _snapshot(self) -> StudySnapshot:
         planned = attributes.by_key(self._trials())
         changing = [key for key in planned if key not in self._ended]
         # Read after the trials, of whose epochs the end is the last.
@@ -200,7 +294,7 @@ class Study:
         for key, trial in planned.items():
             if key not in self._ended and trial.state.is_finished():
                 self._ended[key] = attributes.record(trial, curves[key])
-        row = self.row
+        row = next(row for row in tables.study_rows(self._engine) if row.study_id == self.study_id)
         return StudySnapshot(
             study_id=self.study_id,
             created_at=row.created_at,
@@ -212,9 +306,37 @@ class Study:
             reruns=reruns.records(self._engine, self.study_id, curves),
         )
 
+    def _write(self, act: Callable[[], object]) -> None:
+        self._clerk.write(lambda: self._reached(act))
+
+    def _begin_anew(self, claim: Claim) -> None:
+        """After the server was away: with the lock looked after, and without what is left of broken connections."""
+        claim.suspect()
+        self._storage.remove_session()
+        for engine in (self._engine, self._storage.engine):
+            engine.dispose()
+
+    def _reached(self, act: Callable[[], Result]) -> Result:
+        with database.reaching(self._url):
+            return act()
+
+    def _learn(self, key: str, costs: Mapping[str, float]) -> None:
+        self._storage.set_trial_user_attr(self._trial_id(key), COSTS, {**self._costs(key), **costs})
+
+    def _finish(self, key: str, ended: Mapping[str, object], heard: Mapping[str, object], earlier: str) -> None:
+        trial_id = self._trial_id(key)
+        if self._storage.get_trial(trial_id).state.is_finished():  # the answer to our commit was lost
+            return
+        if earlier:
+            if costs := self._costs(earlier):
+                self._learn(key, costs)
+            heard = {"told": told.again(self._storage.get_trial(self._trial_id(earlier)))}
+        self._storage.set_trial_user_attr(trial_id, OUTCOME, {**ended, **heard})
+        told.tell(self._optuna, self._storage.get_trial(trial_id), self._objectives)
+
     @cached_property
     def _objectives(self) -> tuple[str, ...]:
-        return self.row.objectives
+        return next(row for row in tables.study_rows(self._engine) if row.study_id == self.study_id).objectives
 
     def _trials(self) -> list[FrozenTrial]:
         return self._optuna.get_trials(deepcopy=False)
@@ -235,9 +357,3 @@ class Study:
     def _costs(self, key: str) -> dict[str, float]:
         known: dict[str, float] = self._storage.get_trial(self._trial_id(key)).user_attrs.get(COSTS, {})
         return known
-
-
-def _storage(url: str) -> optuna.storages.RDBStorage:
-    optuna.logging.set_verbosity(optuna.logging.WARNING)  # no line on every study created
-    sqlite = url.startswith("sqlite")
-    return optuna.storages.RDBStorage(url, engine_kwargs={"connect_args": {"timeout": 60}} if sqlite else None)

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
 
 import sqlalchemy as sa
 
+from pipeline.study import database
 from pipeline.study.records import StudyRow
 from pipeline.training.metrics import METRICS, EpochMetrics
 
 _schema = sa.MetaData()
+_SCHEMA_LOCK = 0x636F6E766F79  # "convoy"
 _LISTED_KEYS = 500  # of more trials than these, all rows are read
 
 studies = sa.Table(
@@ -58,18 +61,41 @@ reruns = sa.Table(
 )
 
 
-def connect(url: str) -> sa.Engine:
-    """An engine on the study database with Convoy's tables in it; SQLite in WAL mode, so that readers never block the driver."""
-    address = sa.make_url(url)
-    sqlite = address.get_backend_name() == "sqlite"
-    if sqlite and address.database:
-        Path(address.database).parent.mkdir(parents=True, exist_ok=True)
-    engine = sa.create_engine(url, connect_args={"timeout": 60} if sqlite else {})
-    if sqlite:
-        with engine.connect() as connection:
-            connection.exec_driver_sql("PRAGMA journal_mode=WAL")
-    _schema.create_all(engine)
+drivers = sa.Table(
+    "convoy_drivers",
+    _schema,
+    sa.Column("study_id", sa.String(16), primary_key=True),
+    sa.Column("token", sa.BigInteger, nullable=False),  # one more for each process that took the study over
+    sa.Column("owner", sa.JSON, nullable=False),  # what that process says of itself
+)
+
+
+def connect(url: str, **options: Any) -> sa.Engine:
+    """An engine on the study database with Convoy's tables in it."""
+    engine = database.engine(url, **options)
+    with one_at_a_time(engine) as connection:
+        _schema.create_all(connection)
     return engine
+
+
+@contextmanager
+def connected(url: str) -> Iterator[sa.Engine]:
+    """The same for as long as the block runs; raises StudyUnreachable when its server is away."""
+    with database.reaching(url):
+        engine = connect(url)
+        try:
+            yield engine
+        finally:
+            engine.dispose()
+
+
+@contextmanager
+def one_at_a_time(engine: sa.Engine) -> Iterator[sa.Connection]:
+    """A transaction in which tables may be made: on a server two processes would make the same one."""
+    with engine.begin() as connection:
+        if engine.dialect.name == "postgresql":
+            connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_SCHEMA_LOCK)))
+        yield connection
 
 
 def study_rows(engine: sa.Engine) -> list[StudyRow]:
@@ -82,10 +108,25 @@ def study_rows(engine: sa.Engine) -> list[StudyRow]:
 def insert_epoch(engine: sa.Engine, study_id: str, key: str, metrics: EpochMetrics, committed_at: float, stop: bool) -> None:
     """Commit one epoch with the decision taken on it."""
     row = {name: getattr(metrics, name) for name in ("epoch", "seconds", *METRICS)}
-    with engine.begin() as connection:
-        connection.execute(
-            sa.insert(epochs).values(study_id=study_id, trial_key=key, committed_at=committed_at, stop=stop, **row)
-        )
+    insert_once(engine, epochs, {"study_id": study_id, "trial_key": key, "committed_at": committed_at, "stop": stop, **row})
+
+
+def insert_once(engine: sa.Engine, table: sa.Table, row: Mapping[str, Any]) -> None:
+    """Commit a row; that it is there already is fine if it is this very one, of whose commit the answer was lost."""
+    try:
+        with engine.begin() as connection:
+            connection.execute(sa.insert(table).values(row))
+    except sa.exc.IntegrityError:
+        mine = sa.and_(*(column == row[column.name] for column in table.primary_key))
+        with engine.connect() as connection:
+            there = connection.execute(sa.select(table).where(mine)).mappings().one_or_none()
+        if there is None or any(not _same(there[name], value) for name, value in row.items()):
+            raise
+
+
+def _same(stored: object, sent: object) -> bool:
+    """Whether this was stored when that was sent: NaN becomes nothing in SQLite."""
+    return stored == sent or (sent != sent and (stored is None or stored != stored))  # NaN
 
 
 def epoch_rows(engine: sa.Engine, study_id: str, keys: Sequence[str] | None = None) -> list[sa.RowMapping]:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
-import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pipeline.addresses import redacted
 from pipeline.errors import TrackingUnreachable
 
 if TYPE_CHECKING:
@@ -76,11 +76,6 @@ def acting_on(uri: str) -> Iterator[None]:
         os.environ.pop(_VARIABLE, None)
         if variable is not None:
             os.environ[_VARIABLE] = variable
-
-
-def redacted(uri: str) -> str:
-    """The address without user and password."""
-    return re.sub(r"//[^/@]*@", "//", uri)
 
 
 def _create_experiment(client: MlflowClient, name: str, uri: str) -> str:

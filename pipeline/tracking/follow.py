@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pipeline.errors import TrackingUnreachable
+from pipeline.errors import StudyUnreachable, TrackingUnreachable
 from pipeline.study.records import StudySnapshot
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ class Followed:
     """What the last pass did, or why MLflow is not equal to the study; `passes` counts the successful ones."""
 
     projection: Projection | None
-    problem: TrackingUnreachable | None
+    problem: TrackingUnreachable | StudyUnreachable | None
     passes: int
 
 
@@ -35,7 +35,7 @@ class Follower:
         self._snapshot, self._uri, self._experiment, self._pause = snapshot, uri, experiment, pause_seconds
         self._stopping = threading.Event()
         self._projection: Projection | None = None
-        self._problem: TrackingUnreachable | None = None
+        self._problem: TrackingUnreachable | StudyUnreachable | None = None
         self._bug: BaseException | None = None
         self._passes = 0
         self._shown: Shown | None = None  # None: MLflow is to be looked through
@@ -77,7 +77,7 @@ class Follower:
             self._shown = shown
             self._problem = None
             self._passes += 1
-        except TrackingUnreachable as problem:
+        except (TrackingUnreachable, StudyUnreachable) as problem:  # or what it is to be equal to is away
             self._problem = problem
         return time.monotonic() - begun
 

@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline import artifacts
+from pipeline.addresses import redacted
 from pipeline.data.progress import waiting
 from pipeline.errors import ModelNotFound, WrongValue
 from pipeline.prediction.reproduce import reproduce
-from pipeline.tracking.connection import connect, reaching, redacted
+from pipeline.tracking.connection import connect, reaching
 from pipeline.tracking.download import download
 from pipeline.tracking.reference import Reference
 from pipeline.tracking.refit_run import MODEL_TAG

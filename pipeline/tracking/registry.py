@@ -12,11 +12,12 @@ from importlib.metadata import version as installed_version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pipeline.addresses import redacted
 from pipeline.tracking import alias_log
 from pipeline.tracking.card import card
 from pipeline.tracking.challenge import judgement, settle
 from pipeline.tracking.champion_later import Measure, champion_later
-from pipeline.tracking.connection import acting_on, connect, experiment_id, reaching, redacted
+from pipeline.tracking.connection import acting_on, connect, experiment_id, reaching
 from pipeline.tracking.cost import cost
 from pipeline.tracking.finished import FinishedModel
 from pipeline.tracking.gate import Alias, Verdict

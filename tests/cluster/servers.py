@@ -147,6 +147,8 @@ class Proxy:
         self.behind, self.port = port, free_port()
         self.mode = "pass"
         self.connections = 0
+        self.lost = 0
+        self._every, self._mark, self._marked = 0, b"", 0
         self._listener: socket.socket | None = None
         self._open: set[socket.socket] = set()
 
@@ -160,12 +162,24 @@ class Proxy:
 
     def behave(self, mode: str) -> None:
         """From now on; connections that are open end."""
-        self.mode = mode
+        self.mode, self._every = mode, 0
         if mode == "refuse":
             self._deafen()
         elif self._listener is None:
             self._listen()
         self._drop()
+
+    def lose(self, mark: bytes, every: int) -> None:
+        """From now on throw away one of so many answers that hold this, with the connection they come on; all else passes."""
+        self._every, self._mark = every, mark
+
+    def _is_lost(self, data: bytes) -> bool:
+        if not self._every or self._mark not in data:
+            return False
+        self._marked += 1
+        lost = self._marked % self._every == 0
+        self.lost += lost
+        return lost
 
     def _listen(self) -> None:
         import threading
@@ -215,6 +229,9 @@ class Proxy:
     def _answer(self, client: socket.socket, server: socket.socket, mode: str) -> None:
         with contextlib.suppress(OSError):
             while data := server.recv(65536):
+                if self._is_lost(data):
+                    _reset(client)
+                    return
                 if mode == "deaf":
                     time.sleep(0.05)  # the server has done what it was asked
                     _reset(client)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -89,6 +90,7 @@ class Search:
     ledger: list[tuple[str, int]] = field(default_factory=list)  # trial key and number of every epoch trained
     ended: list[TrialRecord] = field(default_factory=list)
     listener: Callable[[TrialRecord], object] = lambda trial: None  # is told of each end as well
+    while_behind: Callable[[], object] = lambda: None  # what happens while commits wait for a database that is away
     ended_again: list[Rerun] = field(default_factory=list)
 
     @property
@@ -100,10 +102,14 @@ class Search:
         """A driver that has just opened the study."""
         identity = {"space": "s"} | ({"objectives": ",".join(self.objectives)} if self.objectives else {})
         row = StudyRow(STUDY, 1.0, "val_accuracy", identity, {}, 0.0, False)
-        study, _ = store.create(self.url, row)
+        study = self.open(row)
         settings = SearchParams.model_validate({"stopping": "none", "audit_share": 0.0, **params})
         searched = space(self.folder, self.text)
         return Conductor(study, searched, settings, self.fits, self._tell, self.clock, self.costs)
+
+    def open(self, row: StudyRow) -> store.Study:
+        """The study, as the driver opens it."""
+        return store.create(self.url, row)[0]
 
     def _tell(self, trial: TrialRecord) -> None:
         self.ended.append(trial)
@@ -138,8 +144,11 @@ class Search:
         while not conductor.over:
             while len(running) < slots and (trial := conductor.next()):
                 running[trial.key] = self.messages(trial)
-            if not running:
+            if not running and not conductor.behind:
                 return
+            if conductor.behind:
+                self.while_behind()
+                time.sleep(0.01)
             for key in list(running):
                 message = next(running[key])
                 if len(self.ledger) >= limit and not heard:

@@ -1,26 +1,24 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 
-import optuna
 import pytest
 
 from pipeline.study import store
 from pipeline.study.records import Rerun, StudyRow, TrialRecord
 from pipeline.study.reruns import Reruns
 from tests.search.driving import epoch
+from tests.study.plain import seen_by_optuna
 
 ROW = StudyRow("00112233aabbccdd", 1.0, "val_accuracy", {"data": "d"}, {}, 0.0, False)
 OTHER = replace(ROW, study_id="ffff2233aabbccdd", created_at=2.0)
 
 
 @pytest.fixture
-def url(tmp_path: Path) -> str:
-    address = f"sqlite:///{tmp_path / 'study.db'}"
+def url(study_url: str) -> str:
     for row in (ROW, OTHER):
-        store.create(address, row)
-    return address
+        store.create(study_url, row)
+    return study_url
 
 
 @pytest.fixture
@@ -45,7 +43,7 @@ def test_a_rerun_is_committed_with_its_key_and_seed_before_it_trains_and_optuna_
     (found,) = read(url)
     assert (found.run.key, found.run.number, found.run.seed, found.run.state) == ("00112233-0004-s0", 4, 7, "running")
     assert (found.trial_key, found.repeat, found.fold, found.run.hyperparameters) == ("00112233-0004", 0, 3, {"train.epochs": 2})
-    assert optuna.load_study(study_name=ROW.study_id, storage=url).get_trials() == []
+    assert seen_by_optuna(url, ROW.study_id)[1] == []
     assert store.read(url, ROW.study_id).trials == ()
 
 

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 
 import optuna
 import pytest
@@ -9,6 +8,7 @@ import pytest
 from pipeline.study import store
 from pipeline.study.records import Outcome, StudyRow, TrialRecord
 from pipeline.training.metrics import EpochMetrics
+from tests.study.plain import seen_by_optuna
 
 ROW = StudyRow("00112233aabbccdd", 1.0, "val_accuracy", {"data": "d", "space": "s"}, {"commit": "c"}, 0.0, False)
 
@@ -17,8 +17,8 @@ SEVERAL = replace(ROW, study_id="aabbccdd00112233", identity={**ROW.identity, "o
 
 
 @pytest.fixture
-def url(tmp_path: Path) -> str:
-    return f"sqlite:///{tmp_path / 'study.db'}"
+def url(study_url: str) -> str:
+    return study_url
 
 
 @pytest.fixture
@@ -40,7 +40,7 @@ def epoch(number: int, accuracy: float) -> EpochMetrics:
 
 
 def optuna_trial(url: str, number: int) -> optuna.trial.FrozenTrial:
-    return optuna.load_study(study_name=ROW.study_id, storage=url).get_trials()[number]
+    return seen_by_optuna(url, ROW.study_id)[1][number]
 
 
 def test_a_trial_is_committed_with_its_key_before_it_trains(url: str, study: store.Study) -> None:
@@ -65,9 +65,9 @@ def test_with_several_objectives_a_finished_trial_is_told_complete_with_all_its_
     study.learn(first.key, {"latency_ms": 1.5})
     study.finish(first.key, Outcome("completed", value=0.5), share=100, last=0.5)
     study.finish(again.key, Outcome("repeated", earlier=first.key))
-    known = optuna.load_study(study_name=SEVERAL.study_id, storage=url)
-    assert [way.name for way in known.directions] == ["MAXIMIZE", "MINIMIZE", "MINIMIZE"]
-    assert [(trial.state.name, trial.values) for trial in known.get_trials()] == [("COMPLETE", [0.5, 900.0, 1.5])] * 2
+    directions, trials = seen_by_optuna(url, SEVERAL.study_id)
+    assert directions == ["MAXIMIZE", "MINIMIZE", "MINIMIZE"]
+    assert [(trial.state.name, trial.values) for trial in trials] == [("COMPLETE", [0.5, 900.0, 1.5])] * 2
     record = study.snapshot().trials[0]
     assert (record.value, record.costs) == (0.5, {"parameters": 900.0, "latency_ms": 1.5})
     assert study.snapshot().front() == {first.key}
