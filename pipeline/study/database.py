@@ -62,7 +62,12 @@ def arguments(url: str) -> dict[str, Any]:
     return {name: value for name, value in _CONNECTION.items() if name not in said}
 
 
-def engine(url: str, **options: Any) -> sa.Engine:
+def options(url: str) -> dict[str, Any]:
+    """For the engine that another library makes on this database."""
+    return {"connect_args": arguments(url)} | ({"pool_pre_ping": True} if shared(url) else {})  # it may have restarted meanwhile
+
+
+def engine(url: str, **further: Any) -> sa.Engine:
     """One on this database; a file's folder is made, and its readers are never blocked by the driver that writes."""
     known = sa.make_url(address(url))
     file = not shared(url)
@@ -71,7 +76,7 @@ def engine(url: str, **options: Any) -> sa.Engine:
     if not file:
         logging.getLogger("sqlalchemy.pool").setLevel(logging.CRITICAL)  # it prints each connection that broke; we say it once
     try:
-        made = sa.create_engine(known, connect_args=arguments(url), **options)
+        made = sa.create_engine(known, **options(url) | further)
     except ModuleNotFoundError as missing:
         why, remedy = f"PostgreSQL needs {missing.name}, which is not installed", "run `pip install 'psycopg[binary]'`"
         raise WrongValue("the address of the study", why=why, remedy=remedy) from None

@@ -16,7 +16,7 @@ from pipeline.study import database, tables
 def opened(url: str) -> RDBStorage:
     """Optuna's storage in this database, its tables made if they are missing."""
     optuna.logging.set_verbosity(optuna.logging.WARNING)  # no line on every study created
-    known = {"connect_args": database.arguments(url)}
+    known = database.options(url)
     if not database.shared(url):
         return RDBStorage(url, engine_kwargs=known)
     engine = database.engine(url)
