@@ -21,6 +21,7 @@ _ENVIRONMENT = {  # what the user has set stays
     # The client repeats create_run after a lost response and so makes two runs; whoever calls us comes again instead.
     "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0",
     "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",  # two lines for each run that ends
     "GIT_PYTHON_REFRESH": "quiet",
 }
 _NOISY = ("mlflow", "alembic", "mlflow.store.db.utils", "mlflow.tracking.fluent", "mlflow.models.model", "mlflow.pyfunc")

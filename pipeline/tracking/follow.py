@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import random
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from pipeline.addresses import redacted
 from pipeline.errors import StudyUnreachable, TrackingUnreachable
-from pipeline.study.records import StudySnapshot
+from pipeline.study.records import StudySnapshot, TrialRecord
 
 if TYPE_CHECKING:
     from pipeline.tracking.project import Projection, Shown
 
 _PAUSES = 10  # a pause is at least this many times as long as the pass before it
+_LONGEST_PAUSE = 60.0  # seconds, while it is away: doubled from pass to pass, so that a server in distress is left alone
 _LAST_ATTEMPTS = 2  # the client itself repeats no request
+_STUCK_SECONDS = 60.0  # at the end, without a trial that is done: it answers so slowly that nobody waits for it
 
 
 @dataclass(frozen=True)
@@ -38,14 +42,23 @@ class Follower:
         self._problem: TrackingUnreachable | StudyUnreachable | None = None
         self._bug: BaseException | None = None
         self._passes = 0
+        self._moved_at = time.monotonic()  # when a trial was taken up last
         self._shown: Shown | None = None  # None: MLflow is to be looked through
         self._thread = threading.Thread(target=self._run, name="mlflow-projection", daemon=True)
         self._thread.start()
 
     def stop(self) -> Followed:
-        """One last pass, then the end; what was not MLflow being away is raised here."""
+        """One last pass, then the end; what was not MLflow being away is raised here.
+
+        A server that answers a byte a second never exceeds a client's timeout: a pass that gets nowhere is left to itself.
+        """
+        self._moved_at = time.monotonic()
         self._stopping.set()
-        self._thread.join()
+        while self._thread.is_alive() and time.monotonic() - self._moved_at < _STUCK_SECONDS:
+            self._thread.join(0.1)
+        if self._thread.is_alive():
+            why, remedy = f"it has not taken one trial in {_STUCK_SECONDS:g} s", "look after it, then run `convoy sync`"
+            self._problem = TrackingUnreachable("MLflow", where=redacted(self._uri), why=why, remedy=remedy)
         if self._bug is not None:
             raise self._bug
         return Followed(self._projection, self._problem, self._passes)
@@ -54,7 +67,8 @@ class Follower:
         try:
             pause = self._pause
             while not self._stopping.wait(pause):
-                pause = max(self._pause, _PAUSES * self._pass())
+                longer = min(_LONGEST_PAUSE, 2 * pause * random.uniform(0.75, 1.25))  # noqa: S311  # no secret
+                pause = max(self._pause, _PAUSES * self._pass(), longer if self._problem else 0.0)
             self._last_pass()
         except BaseException as error:  # it would die unseen with the thread
             self._bug = error
@@ -67,13 +81,18 @@ class Follower:
             if self._problem is None:
                 return
 
+    def _moving(self, trials: Sequence[TrialRecord]) -> Iterator[TrialRecord]:
+        for trial in trials:
+            self._moved_at = time.monotonic()
+            yield trial
+
     def _pass(self) -> float:
         begun = time.monotonic()
         from pipeline.tracking.project import Shown, project
 
         shown, self._shown = self._shown or Shown(), None
         try:
-            self._projection = project(self._snapshot(), self._uri, self._experiment, shown)
+            self._projection = project(self._snapshot(), self._uri, self._experiment, shown, self._moving)
             self._shown = shown
             self._problem = None
             self._passes += 1

@@ -27,6 +27,10 @@ import pytest
 HOST = "127.0.0.1"
 _REPOSITORY = Path(__file__).parents[2]
 _START_SECONDS = 60.0
+_HTTP = {
+    "busy": b"HTTP/1.1 429 Too Many Requests\r\nRetry-After: 1\r\nContent-Length: 0\r\nConnection: close\r\n\r\n",
+    "broken": b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\nConnection: close\r\n\r\n",
+}
 
 
 def free_port() -> int:
@@ -138,9 +142,10 @@ def _postgres_programs() -> Path:
 class Proxy:
     """A TCP port before another one that behaves as told; nothing is imitated: what stands behind is a real server.
 
-    `pass`: bytes go both ways. `refuse`: nobody listens. `hole`: connections are taken and nothing is ever answered. `reset`:
-    ended by RST when the server's answer begins. `cut`: the answer breaks off half-way. `trickle`: a byte a second. `deaf`: the
-    request reaches the server and its answer is thrown away.
+    `pass`: bytes go both ways. `refuse`: nobody listens. `silent`: who wants to connect gets no answer at all. `hole`:
+    connections are taken and nothing is ever answered. `reset`: ended by RST when the server's answer begins. `cut`: the answer
+    breaks off half-way. `trickle`: a byte a second. `deaf`: the request reaches the server and its answer is thrown away. `busy`
+    and `broken`: an HTTP server answers 429 with Retry-After, or 503.
     """
 
     def __init__(self, port: int) -> None:
@@ -151,20 +156,25 @@ class Proxy:
         self._every, self._mark, self._marked = 0, b"", 0
         self._listener: socket.socket | None = None
         self._open: set[socket.socket] = set()
+        self._queue: list[socket.socket] = []  # what fills the queue of a listener that takes nobody
 
     def __enter__(self) -> Self:
         self._listen()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._deafen()
-        self._drop()
+        self.behave("refuse")
 
     def behave(self, mode: str) -> None:
         """From now on; connections that are open end."""
         self.mode, self._every = mode, 0
-        if mode == "refuse":
+        while self._queue:
+            self._queue.pop().close()
+        if mode in ("refuse", "silent"):
             self._deafen()
+            self._drop()
+            if mode == "silent":
+                self._fill_a_queue()
         elif self._listener is None:
             self._listen()
         self._drop()
@@ -186,6 +196,15 @@ class Proxy:
 
         self._listener = socket.create_server((HOST, self.port), backlog=64)
         threading.Thread(target=self._accept, args=(self._listener,), daemon=True).start()
+
+    def _fill_a_queue(self) -> None:
+        """With a queue that is full the system drops whoever comes next."""
+        self._queue.append(socket.create_server((HOST, self.port), backlog=0))
+        for _ in range(4):
+            waiting = socket.socket()
+            waiting.setblocking(False)
+            waiting.connect_ex((HOST, self.port))
+            self._queue.append(waiting)
 
     def _deafen(self) -> None:
         if self._listener is not None:
@@ -216,6 +235,12 @@ class Proxy:
 
         if mode == "hole":
             return  # the connection stays open and is never read
+        if mode in _HTTP:
+            with contextlib.suppress(OSError):
+                client.recv(65536)
+                client.sendall(_HTTP[mode])
+            _reset(client, gently=True)
+            return
         try:
             server = socket.create_connection((HOST, self.behind), timeout=10)
         except OSError:

@@ -125,8 +125,9 @@ def test_what_an_overtaken_driver_still_sends_is_refused_inside_its_transaction(
         claim.release()
         with claimed(url, ROW.study_id, OTHER), pytest.raises(StudyBusy, match="process 42 on elsewhere took it over"):
             tables.insert_epoch(engine, ROW.study_id, "t-1", epoch(2, 0.5), 5.0, stop=False)
-        assert [row["epoch"] for row in tables.epoch_rows(tables.connect(url), ROW.study_id)] == [1]
         engine.dispose()
+    with tables.connected(url) as engine:
+        assert [row["epoch"] for row in tables.epoch_rows(engine, ROW.study_id)] == [1]
 
 
 def test_a_lock_that_the_server_keeps_for_a_broken_connection_of_ours_is_taken_over(url: str) -> None:
