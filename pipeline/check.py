@@ -11,8 +11,9 @@ from typing import TypeVar
 from ruamel.yaml import YAML
 
 from pipeline import artifacts, layout
+from pipeline.addresses import redacted
 from pipeline.cluster.job_server import JobServer
-from pipeline.cluster.settings import LOCAL
+from pipeline.cluster.settings import CONVOY_STUDY_URI, LOCAL
 from pipeline.data.preparation.recipe import LARGEST_AUTO_SIZE, Recipe
 from pipeline.data.sources import open_source, to_fetch
 from pipeline.data.sources.downloads import Downloads
@@ -27,6 +28,7 @@ from pipeline.search.resources import Resources
 from pipeline.search.settings import Limits, SearchParams
 from pipeline.search.space import Space
 from pipeline.search.space_checks import listed
+from pipeline.study import database, store
 from pipeline.tracking.connection import connect, reaching
 from pipeline.training.hyperparameters import FAMILY, Value
 
@@ -103,7 +105,9 @@ def check_all(root: Path, question: Question) -> tuple[list[str], list[ConvoyErr
     uri = params.search.tracking_uri or layout.default_tracking_uri(root)
     answer = findings.attempt(lambda: _reach(uri))
     if answer is not None:
-        findings.lines.append(f"tracking: {uri} {answer}")
+        findings.lines.append(f"tracking: {redacted(uri)} {answer}")
+    study = layout.study_database(layout.state(root)) if (named := _named_study(params)) is None else named
+    findings.lines += findings.attempt(lambda: _studies(study)) or []
     return findings.lines, findings.problems
 
 
@@ -172,6 +176,17 @@ def _start(space: Space, point: Mapping[str, Value]) -> dict[str, Value]:
 
 def _row(name: str, output: tuple[int, ...], parameters: int) -> str:
     return f"  {name:24s} {'×'.join(map(str, output)):>12s} {parameters:>12,d}"
+
+
+def _named_study(params: Params) -> str | None:
+    return params.cluster.study or os.environ.get(CONVOY_STUDY_URI)
+
+
+def _studies(address: str) -> list[str]:
+    """How the study's database answers, where it is a server; a file is nothing to be told of."""
+    if not database.shared(address):
+        return []
+    return [f"study: {redacted(address)} answers, with {len(store.rows(address))} studies so far"]
 
 
 def _reach(uri: str) -> str:

@@ -7,7 +7,7 @@ ConvoyError
 │   ├── DoesNotFit E207         ├── UnreachableCondition E208 ├── ImageTooSmall E209
 │   ├── BatchTooLarge E210      ├── UnknownName E211          ├── MissingFile E212
 │   ├── StepNotExportable E213  ├── MixedCopies E216          ├── OverLimit E217
-│   ├── NotExportable E218      └── TreeTooLarge E219
+│   ├── NotExportable E218      ├── TreeTooLarge E219         └── NetworkFile E220
 ├── DataError (exit 3)
 │   ├── UnreadableImages E301   ├── NoImages E302             ├── OneClass E303
 │   ├── EmptyClass E304         ├── ClassTooSmall E305        ├── SourceMissing E306
@@ -184,6 +184,12 @@ class TreeTooLarge(ConfigError):
     """A working tree too large to be sent with a job."""
 
     code = "E219"
+
+
+class NetworkFile(ConfigError):
+    """A database that is a file lies on a network file system, where several hosts would write it and its locks do not hold."""
+
+    code = "E220"
 
 
 class DataError(ConvoyError):

@@ -28,6 +28,7 @@ from tests.imports import MODULES, NOT_BY_STATEMENT, PACKAGE, REPOSITORY, closur
 LEFT_OUT = {
     "pipeline": "names only what the package offers",
     "pipeline.addresses": "what people see of an address, which no output holds",
+    "pipeline.mounts": "it refuses a place for a database, and changes nothing of what is written",
     "pipeline.errors": "a stage that raises writes nothing, so no wording of an error reaches an output",
     "pipeline.layout": "dvc.yaml names the same files: a moved one is another output",
 }

@@ -33,7 +33,7 @@ LAYERS = [
     ["pipeline.artifacts"],
     ["pipeline.training"],
     ["pipeline.data", "pipeline.models"],
-    ["pipeline.layout", "pipeline.config", "pipeline.timing", "pipeline.trained_on"],
+    ["pipeline.layout", "pipeline.config", "pipeline.mounts", "pipeline.timing", "pipeline.trained_on"],
     ["pipeline.errors", "pipeline.addresses"],
 ]
 DEPTH = {part: depth for depth, row in enumerate(LAYERS) for part in row}

@@ -15,6 +15,7 @@ from pipeline.config import Section
 LOCAL, AUTO = "local", "auto"
 RAY_ADDRESS, CONVOY_STUDY_URI = "RAY_ADDRESS", "CONVOY_STUDY_URI"
 _HOST_AND_PORT = re.compile(r"(\[[0-9a-fA-F:.]+\]|[\w.-]+):\d{1,5}")
+_PASSWORD = re.compile(r"//[^@\s]*:[^\s]*@|password=", re.IGNORECASE)
 STORES = ("s3", "ssh", "sftp")  # beside a folder
 
 
@@ -24,14 +25,21 @@ def _address(text: str) -> str:
     raise ValueError("write local, auto, HOST:PORT of a cluster's head, or http(s)://HOST:PORT of its job server")
 
 
-def _without_password(text: str) -> str:
+def without_password(text: str) -> str:
+    """The address, in which none stands; raises ValueError."""
     try:
-        secret = urlsplit(text).password
+        urlsplit(text)
     except ValueError:
         raise ValueError("this is no address") from None
-    if secret is not None:
+    if _PASSWORD.search(text):  # also one that holds / or @, which nobody has escaped
         raise ValueError("a password must not stand here: leave it out, and see docs/cluster.md for where it belongs")
     return text
+
+
+def _database(text: str) -> str:
+    if re.match(r"(postgres(ql)?(\+psycopg)?|sqlite)://", text):
+        return text
+    raise ValueError("write postgresql://USER@HOST/DATABASE, or sqlite:////FILE")
 
 
 def _storage(text: str) -> str:
@@ -53,9 +61,10 @@ def is_job_server(address: str) -> bool:
 class ClusterParams(Section):
     """Where trials run, checkpoints lie and the study is kept: no part of a study's identity."""
 
-    address: Annotated[str, AfterValidator(_without_password), AfterValidator(_address)] = LOCAL
-    storage: Annotated[str, AfterValidator(_without_password), AfterValidator(_storage)] | None = None
-    study: Annotated[str, AfterValidator(_without_password)] | None = None  # default: CONVOY_STUDY_URI, else SQLite in state/
+    address: Annotated[str, AfterValidator(without_password), AfterValidator(_address)] = LOCAL
+    storage: Annotated[str, AfterValidator(without_password), AfterValidator(_storage)] | None = None
+    # CONVOY_STUDY_URI by default, else SQLite in state/
+    study: Annotated[str, AfterValidator(without_password), AfterValidator(_database)] | None = None
     insecure: bool = False  # join a cluster that lets everybody in
 
     def where(self, environment: Mapping[str, str]) -> str:

@@ -6,6 +6,7 @@ from typing import Annotated, Literal, Self, get_args
 
 from pydantic import AfterValidator, Field, model_validator
 
+from pipeline.cluster.settings import without_password
 from pipeline.config import Section
 from pipeline.search.samplers import Sampling
 from pipeline.search.samplers.gp import Gp
@@ -83,7 +84,8 @@ class SearchParams(Section):
     reselect: Reselect = Field(default_factory=Reselect)
     cpus_per_trial: Amount = "auto"
     gpus_per_trial: Amount = "auto"
-    tracking_uri: str | None = None  # default: MLFLOW_TRACKING_URI, else mlflow.db of the main repository
+    # MLFLOW_TRACKING_URI by default, else mlflow.db of the main repository
+    tracking_uri: Annotated[str, AfterValidator(without_password)] | None = None
     experiment: str = Field(default="convoy", min_length=1)
 
     @property

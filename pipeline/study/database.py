@@ -12,6 +12,7 @@ import sqlalchemy as sa
 
 from pipeline.addresses import redacted
 from pipeline.errors import StudyUnreachable, WrongValue
+from pipeline.mounts import refuse_network
 
 _SQLITE, _POSTGRESQL = "sqlite", "postgresql"
 _SQLITE_SECONDS = 60  # that a writer waits for another one
@@ -72,6 +73,7 @@ def engine(url: str, **further: Any) -> sa.Engine:
     known = sa.make_url(address(url))
     file = not shared(url)
     if file and known.database:
+        refuse_network(Path(known.database), "the study")
         Path(known.database).parent.mkdir(parents=True, exist_ok=True)
     if not file:
         logging.getLogger("sqlalchemy.pool").setLevel(logging.CRITICAL)  # it prints each connection that broke; we say it once

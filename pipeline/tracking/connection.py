@@ -5,12 +5,14 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline.addresses import redacted
-from pipeline.errors import TrackingUnreachable
+from pipeline.errors import SecurityRefusal, TrackingUnreachable
+from pipeline.mounts import refuse_network
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -26,6 +28,8 @@ _ENVIRONMENT = {  # what the user has set stays
 }
 _NOISY = ("mlflow", "alembic", "mlflow.store.db.utils", "mlflow.tracking.fluent", "mlflow.models.model", "mlflow.pyfunc")
 _VARIABLE = "MLFLOW_TRACKING_URI"
+_NOT_LET_IN = re.compile(r"\b(401 error|code 401|not authenticated|code 403|403 error)")
+_LET_IN = "set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or write ~/.mlflow/credentials"
 _SQLITE = "sqlite:///"
 
 
@@ -34,6 +38,7 @@ def connect(uri: str) -> MlflowClient:
     for name, value in _ENVIRONMENT.items():
         os.environ.setdefault(name, value)
     _refuse_an_unwritable_file(uri)
+    _refuse_an_open_password(uri)
     from mlflow import MlflowClient
 
     _silence()
@@ -58,8 +63,9 @@ def reaching(uri: str, left: Callable[[], str] = str) -> Iterator[None]:
     except Exception as error:
         if not _means_away(error):
             raise
-        why = "; ".join(part for part in (left(), _first_line(error)) if part)
-        remedy = "start it or correct the address, then repeat the command"
+        refused = _NOT_LET_IN.search(str(error)) is not None
+        why = "; ".join(part for part in (left(), "it does not let this user in" if refused else _first_line(error)) if part)
+        remedy = _LET_IN if refused else "start it or correct the address, then repeat the command"
         raise TrackingUnreachable("MLflow", where=redacted(uri), why=why, remedy=remedy) from error
 
 
@@ -103,9 +109,18 @@ def _refuse_an_unwritable_file(uri: str) -> None:
     file = _sqlite_file(uri)
     if file is None:
         return
+    refuse_network(file, "MLflow's database")
     folder = next(parent for parent in file.parents if parent.exists())
     if file.is_dir() or not os.access(file if file.exists() else folder, os.W_OK) or not folder.is_dir():
         raise OSError(f"cannot write {file}")  # MLflow would retry for minutes
+
+
+def _refuse_an_open_password(uri: str) -> None:
+    """MLflow itself reads ~/.mlflow/credentials whoever else may read it."""
+    credentials = Path.home() / ".mlflow" / "credentials"
+    if uri.startswith("http") and credentials.is_file() and credentials.stat().st_mode & 0o077:
+        why, remedy = "others can read the password in it", f"run `chmod 600 {credentials}`"
+        raise SecurityRefusal("MLflow's credentials", where=str(credentials), why=why, remedy=remedy)
 
 
 def _means_away(error: Exception) -> bool:

@@ -36,6 +36,9 @@ def test_what_a_cluster_can_be(tmp_path: Path, text: str) -> None:
         ("storage: shared/convoy", "write the absolute path of a folder"),
         ("storage: s3://", "write the absolute path of a folder"),
         ("study: postgresql://ann:canary@host/convoy", "a password must not stand here"),
+        ("study: 'postgresql://ann:can/canary@host/convoy'", "a password must not stand here"),
+        ("study: postgresql://ann@host/convoy?password=canary", "a password must not stand here"),
+        ("study: mysql://ann@host/convoy", "write postgresql://USER@HOST/DATABASE"),
         ("storage: ssh://ann:canary@host/folder", "a password must not stand here"),
         ("address: https://ann:canary@host:8265", "a password must not stand here"),
     ],
@@ -58,3 +61,10 @@ def test_what_it_cannot_be_is_refused_without_showing_a_password(tmp_path: Path,
 )
 def test_ray_address_decides_where_params_say_local(address: str, variable: str, expected: str) -> None:
     assert ClusterParams(address=address).where({"RAY_ADDRESS": variable}) == expected
+
+
+def test_nor_does_a_password_stand_in_the_address_of_mlflow(tmp_path: Path) -> None:
+    (tmp_path / "params.yaml").write_text("search: {tracking_uri: 'http://ann:canary@host:5000'}\n")
+    with pytest.raises(WrongValue, match="a password must not stand here") as refusal:
+        load(tmp_path / "params.yaml")
+    assert "canary" not in str(refusal.value)
