@@ -55,8 +55,13 @@ class JobServer:
         with self._reaching():
             self._client = _client(self.address, {"Authorization": f"Bearer {ours}"} if (ours := _token()) else {})
 
-    def submit(self, job_id: str, command: str, tree: Path, environment: dict[str, str], told: dict[str, str]) -> bool:
-        """Send the archive `tree`, unless the server has it, and run `command` in it; False where there is such a job already."""
+    def submit(
+        self, job_id: str, command: str, tree: Path, environment: dict[str, str], told: dict[str, str], gpus: int = 0
+    ) -> bool:
+        """Send the archive `tree`, unless the server has it, and run `command` in it; False where there is such a job already.
+
+        On the head, or with `gpus` on a node that has so many free, once there is one.
+        """
         with self._reaching():
             try:
                 self._client.submit_job(
@@ -64,6 +69,7 @@ class JobServer:
                     submission_id=job_id,
                     runtime_env={"working_dir": str(tree), "env_vars": environment},
                     metadata=told,
+                    entrypoint_num_gpus=gpus or None,
                 )
             except RuntimeError:
                 if self.job(job_id) is None:

@@ -41,6 +41,7 @@ class Jobs:
     address: str
     root: Path
     package: Path
+    gpus: int = 0  # for a job itself; those of trials are Ray's to give
     show: Callable[[str], None] = print
 
     @property
@@ -85,13 +86,20 @@ class Jobs:
         Raises JobFailed, or Interrupted for a job that was stopped.
         """
         if sent.job_id is not None:
-            job = follow(self.server(), sent.job_id, self.show)
+            job = self._follow(sent.job_id)
             if job.state == "stopped":
                 raise Interrupted(f"job {job.job_id}", why="it was stopped; what it did is kept", remedy=AGAIN, exit_code=143)
             if job.state == "failed":
                 why = job.message if job.exit_code is None else f"exit code {job.exit_code}"
                 raise JobFailed(f"job {job.job_id}", why=why, remedy=f"see `convoy logs {job.job_id}`, then {AGAIN}")
         self._fetch(sent)
+
+    def _follow(self, job_id: str) -> Job:
+        try:
+            return follow(self.server(), job_id, self.show)
+        except KeyboardInterrupt:
+            remedy = f"the same command finds it again, `convoy stop {job_id}` ends it"
+            raise Interrupted(f"job {job_id}", why="SIGINT here; it goes on", remedy=remedy) from None
 
     def _submit(self, server: JobServer, depot: Depot, work: Work, key: str, job_id: str, told: Mapping[str, str]) -> None:
         tree = working_tree.gather(self.root, self.package)
@@ -105,7 +113,8 @@ class Jobs:
             file = Path(folder) / "tree.zip"
             artifacts.write_bytes(file, archive)
             command = f"exec sh {self.package.name}/cluster/job.sh {work.stage} {key}"
-            server.submit(job_id, command, file, variables, {"convoy.stage": work.stage, "convoy.work": key})
+            about = {"convoy.stage": work.stage, "convoy.work": key}
+            server.submit(job_id, command, file, variables, about, self.gpus)
         note = {"address": self.address, "job_id": job_id, "stage": work.stage, "submitted_at": time.time()}
         artifacts.write_json(self._notes() / f"{job_id}.json", note)
         sizes = f"{len(archive) / 2**20:.1f} MB of code, {sent_bytes / 2**20:.1f} MB of data"

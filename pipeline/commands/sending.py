@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -34,9 +35,9 @@ def server(parameters: Params, root: Path) -> JobServer:
     return jobs(parameters, root).server()
 
 
-def send(stage: str, parameters: Params, root: Path) -> Sent:
+def send(stage: str, parameters: Params, root: Path, gpus: int = 0) -> Sent:
     """Submit a stage, unless it was submitted before; raises WrongValue for one that only this machine can run."""
-    there, of = jobs(parameters, root), ""
+    there, of = replace(jobs(parameters, root), gpus=gpus), ""
     told: dict[str, Any] = {"commit": project.commit()}
     if _mlflow_is_here(parameters, root):
         if stage == "register":

@@ -12,7 +12,7 @@ from typing import Any
 
 from pipeline import layout, params
 from pipeline.commands import project
-from pipeline.commands.command import Command
+from pipeline.commands.command import Command, positive
 from pipeline.commands.stage import STAGES, run_here
 from pipeline.errors import ConvoyError
 
@@ -27,7 +27,7 @@ def _submit(options: argparse.Namespace) -> None:
 
     root = project.enter()
     parameters = params.load(layout.PARAMS)
-    sent = sending.send(options.stage, parameters, root)
+    sent = sending.send(options.stage, parameters, root, options.gpus)
     if options.follow:
         sending.finish(sent, parameters, root)
     elif sent.job_id is None:
@@ -58,6 +58,9 @@ def _run_job(options: argparse.Namespace) -> None:
 
 def _submit_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("stage", nargs="?", default="search", choices=STAGES, help="default: search")
+    parser.add_argument(
+        "--gpus", type=positive, default=0, help="run the stage itself on a node with so many, as refit wants one"
+    )
     parser.add_argument("--follow", action="store_true", help="show what it prints until it ends, then fetch its results")
 
 
@@ -74,7 +77,7 @@ COMMANDS = (
         {
             "submit": "the search; `convoy jobs` shows how far it is",
             "submit --follow": "the search, its output and then its results here, as `dvc repro` does it",
-            "submit --follow refit": "another stage; `dvc commit refit` then tells DVC of it",
+            "submit --follow --gpus 1 refit": "another stage, on a GPU; `dvc commit refit` then tells DVC of it",
         },
         _submit,
         _submit_arguments,

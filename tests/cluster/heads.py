@@ -35,15 +35,15 @@ class Head:
 
 
 @contextmanager
-def head(*, cpus: int = 2, closed: bool = True) -> Iterator[Head]:
-    """A head whose `python` is not ours: PATH holds the system's alone."""
+def head(*, cpus: int = 2, gpus: int = 0, closed: bool = True, **variables: str) -> Iterator[Head]:
+    """A head whose `python` is not ours: PATH holds the system's alone; `variables` are those of its `ray start`."""
     folder = Path(tempfile.mkdtemp(prefix="ch-"))  # sockets below it must have short names
     folder.chmod(0o700)
     token = folder / "token"
     token.write_text(secrets.token_hex(32))
     token.chmod(0o600)
     port = free_port()
-    process = _start(folder, token, port, cpus, closed)
+    process = _start(folder, token, port, cpus, gpus, closed, variables)
     try:
         _wait(process, port, folder)
         yield Head(f"http://127.0.0.1:{port}", token, folder)
@@ -59,7 +59,9 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def _start(folder: Path, token: Path, port: int, cpus: int, closed: bool) -> subprocess.Popen[bytes]:
+def _start(
+    folder: Path, token: Path, port: int, cpus: int, gpus: int, closed: bool, variables: dict[str, str]
+) -> subprocess.Popen[bytes]:
     options = {
         "port": free_port(),
         "node-ip-address": "127.0.0.1",
@@ -68,6 +70,7 @@ def _start(folder: Path, token: Path, port: int, cpus: int, closed: bool) -> sub
         "dashboard-agent-listen-port": free_port(),
         "include-dashboard": "true",
         "num-cpus": cpus,
+        "num-gpus": gpus,  # Ray takes our word for it
         "object-store-memory": 2**28,
         "temp-dir": folder / "r",
     }
@@ -75,7 +78,7 @@ def _start(folder: Path, token: Path, port: int, cpus: int, closed: bool) -> sub
     closing = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN_PATH": str(token)} if closed else {"RAY_AUTH_MODE": "disabled"}
     unwanted = ("PYTHONPATH", "VIRTUAL_ENV", "RAY_ADDRESS", "MLFLOW_TRACKING_URI")
     kept = {name: value for name, value in os.environ.items() if name not in unwanted}
-    environment = {**kept, **closing, "PATH": "/usr/bin:/bin", "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
+    environment = {**kept, **variables, **closing, "PATH": "/usr/bin:/bin", "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
     with (folder / "output").open("wb") as output:
         return subprocess.Popen(
             [*command, *(f"--{name}={value}" for name, value in options.items())],

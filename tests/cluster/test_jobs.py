@@ -18,10 +18,11 @@ import pytest
 import requests
 from mlflow import MlflowClient
 
-from pipeline import layout
+from pipeline import artifacts, layout
 from pipeline.study import store
-from tests import searches
+from tests import projects, searches
 from tests.cluster.heads import Head, head
+from tests.cluster.servers import S3, Postgres
 
 pytestmark = pytest.mark.cluster
 CANARY = "c4n4ry-of-a-secret"
@@ -134,6 +135,24 @@ def test_a_stopped_search_puts_its_trials_aside_and_the_same_command_goes_on(pro
     assert max(Counter(ledger(project)).values()) == 1, "epochs that were saved are not trained again"
 
 
+def test_another_stage_goes_there_too_and_a_folder_comes_back_as_it_was_written(tmp_path: Path, migrated_mlflow: Path) -> None:
+    with head(gpus=1) as cluster:
+        root = searches.write_project(tmp_path / "project", migrated_mlflow)
+        shutil.copy(searches.REPOSITORY / "dvc.yaml", root)
+        write_params(root, cluster)
+        projects.write_winner(root)
+        (root / layout.SEARCH / "front.yaml").write_text("{}")
+        (root / "model").mkdir()
+        (root / "model/of_an_earlier_run").touch()
+
+        output = convoy(root, cluster, "submit", "--follow", "--gpus", "1", "refit")
+
+        assert re.search(r"job convoy-refit-\w+-1 submitted", output)
+        assert artifacts.verify_manifest(root / "model") and not (root / "model/of_an_earlier_run").exists()
+        refused = convoy(root, cluster, "submit", "register", code=2)
+        assert "the registry is a file of this machine" in refused
+
+
 def test_a_job_that_fails_says_why_and_another_command_tries_again(project: Path, cluster: Head) -> None:
     write_params(project, cluster, trials=2, cpus_per_trial=64)
     output = convoy(project, cluster, "search", code=11)
@@ -149,6 +168,34 @@ def test_while_a_job_searches_another_search_on_its_study_is_refused(project: Pa
     refused = convoy(project, cluster, "search", code=6)
     assert f"convoy stop {job_id}" in refused
     convoy(project, cluster, "stop", job_id)
+
+
+def test_without_a_shared_folder_study_and_files_are_in_servers_whose_passwords_only_the_head_has(
+    tmp_path: Path, migrated_mlflow: Path
+) -> None:
+    with Postgres(tmp_path) as postgres, S3(tmp_path) as objects:
+        postgres.create("studies")
+        database, storage = postgres.address("studies", password=False), f"{objects.create('bucket')}/convoy"
+        keys = tmp_path / "keys"
+        keys.write_text(f"[default]\naws_access_key_id = {objects.KEY}\naws_secret_access_key = {objects.SECRET}\n")
+        keys.chmod(0o600)
+        secret = {"PGPASSFILE": str(postgres.password_file(tmp_path)), "AWS_SHARED_CREDENTIALS_FILE": str(keys)}
+        with head(**secret) as cluster:
+            root = searches.write_project(tmp_path / "project", migrated_mlflow, trials=3)
+            shutil.copy(searches.REPOSITORY / "dvc.yaml", root)
+            written = json.loads((root / "params.yaml").read_text())
+            there = {"address": cluster.address, "storage": storage}
+            (root / "params.yaml").write_text(json.dumps(written | {"cluster": there}))
+            known = {"AWS_ENDPOINT_URL": objects.address, "AWS_DEFAULT_REGION": "us-east-1"}
+
+            assert "cluster.study" in convoy(root, cluster, "search", code=2, **secret, **known)
+            output = convoy(root, cluster, "search", CONVOY_STUDY_URI=database, **secret, **known)
+
+            assert "the search ended after 3 trials" in output and (root / layout.SEARCH / "best.yaml").exists()
+            assert not (root / "state/studies.db").exists() and not (root / "state/studies").exists()
+            assert len(store.rows(postgres.address("studies"))) == 1
+            for canary in (postgres.PASSWORD, objects.SECRET):
+                assert _holding(canary, cluster.folder / "r") == []
 
 
 def test_dvc_runs_the_search_as_a_job_between_stages_of_this_machine(
