@@ -106,7 +106,8 @@ def _search(setup: _Setup) -> dict[str, float]:
     with tempfile.TemporaryDirectory(prefix="convoy-cluster-") as name:
         folder = Path(name)
         cluster = ClusterParams(address="auto", storage=os.environ["CONVOY_SHARED"])
-        setting = run.Setting(folder / "state", folder, "http://127.0.0.1:9", {}, cluster)
+        database = f"sqlite:///{folder / 'state/studies.db'}"
+        setting = run.Setting(folder / "state", database, folder, "http://127.0.0.1:9", {}, cluster)
         params = SearchParams.model_validate(
             {"trials": setup.trials, "sampler": setup.sampler, "stopping": "none", "reselect": {"candidates": 1}}
         )
@@ -117,14 +118,10 @@ def _search(setup: _Setup) -> dict[str, float]:
 
 
 def _rate(trials: Sequence[TrialRecord], setup: _Setup) -> float:
-    """Trials a second, by their epochs, from the moment when all workers had one until no more were handed out."""
+    """Trials a second, by their epochs, from when a third of the trials had begun, and all workers with them, to the last."""
     begun = sorted(trial.committed_at[0] - setup.seconds for trial in trials)
     heard = [moment for trial in trials for moment in trial.committed_at]
-    ends = [trial.committed_at[-1] for trial in trials]
-    busy = (
-        moment for moment in begun if sum(one <= moment for one in begun) - sum(end <= moment for end in ends) >= setup.workers
-    )
-    first, last = next(busy), begun[-1]
+    first, last = begun[len(begun) // 3], begun[-1]
     return sum(first < moment <= last for moment in heard) / setup.epochs / (last - first)
 
 

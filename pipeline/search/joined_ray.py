@@ -10,7 +10,7 @@ import shutil
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import wait
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,6 +39,8 @@ from pipeline.search.ray_thread import RayThread
 from pipeline.search.resources import Node
 
 _LOOK_SECONDS = 2.0  # nodes are looked for no more often
+_NODE_SECONDS = 900.0  # in which a node has come from a cloud
+_MOST_WANTED = 1000  # trials for which an autoscaler is asked to have room
 _PROBE_SECONDS = 120.0  # in which a node has fetched our code and answered
 _HEAD_POLL_SECONDS, _HEAD_GONE_SECONDS = 3.0, 15.0
 _IN_A_JOB = "RAY_JOB_CONFIG_JSON_ENV_VAR"  # Ray sets it for what it runs as a job, whose folder has our code already
@@ -69,6 +71,7 @@ class JoinedRay(RayThread):
         self._seen: dict[str, Seen] = {}
         self._nodes: tuple[Node, ...] = ()
         self._looked = -_LOOK_SECONDS
+        self._asked, self._asked_at = 0, -_LOOK_SECONDS
 
     def begin(self, unwanted: Callable[[], bool]) -> None:
         """Look, join, look at every node; raises SecurityRefusal, ClusterUnreachable, OtherVersion, NotShared."""
@@ -88,11 +91,9 @@ class JoinedRay(RayThread):
                 logging_level=logging.CRITICAL,
                 namespace=f"convoy-{secrets.token_hex(4)}",
             )
+        self._wait_for_a_node(address, unwanted)
         self._seen = _probe(_alive(), self._wanted, self._params)
         offered = self.nodes()
-        if not offered:
-            remedy = "start nodes with --num-cpus"
-            raise ResourcesMissing("the cluster", where=address, why="no node of it has CPUs or GPUs for trials", remedy=remedy)
         self._tell(f"joined the cluster at {address}: {listed(offered)}")
         threading.Thread(target=self._watch, args=(address,), name="head-watch", daemon=True).start()
 
@@ -105,6 +106,34 @@ class JoinedRay(RayThread):
                 self._tell(f"the cluster has changed: {listed(self._nodes)}")
         return self._nodes
 
+    def want(self, trials: int, each: Mapping[str, float]) -> None:
+        """Tell an autoscaler, if the cluster has one, for how many trials there should be nodes; what was told before is off."""
+        from ray.autoscaler.sdk import request_resources
+
+        bundle = {name.upper(): amount for name, amount in each.items() if amount}
+        if trials != self._asked and time.monotonic() - self._asked_at >= _LOOK_SECONDS:
+            request_resources(bundles=[bundle] * min(trials, _MOST_WANTED))
+            self._asked, self._asked_at = trials, time.monotonic()
+
+    def stop(self) -> None:
+        """Nodes that came for this search may go."""
+        if self._asked and not self._to_stop.is_set():
+            self._asked_at = -_LOOK_SECONDS
+            self.want(0, {})
+        super().stop()
+
+    def _wait_for_a_node(self, address: str, unwanted: Callable[[], bool]) -> None:
+        """On a cluster that grows on demand there may be only a head yet."""
+        begun = time.monotonic()
+        while not _alive() and not unwanted():
+            if not self._asked:
+                self._tell(f"no node of the cluster at {address} has CPUs for trials yet: waiting for one")
+                self.want(1, {"cpu": 1})
+            if time.monotonic() - begun > _NODE_SECONDS:
+                why, remedy = f"within {_NODE_SECONDS:g} s no node came that has CPUs for trials", "start nodes with --num-cpus"
+                raise ResourcesMissing("the cluster", where=address, why=why, remedy=remedy)
+            time.sleep(_LOOK_SECONDS)
+
     def _watch(self, address: str) -> None:
         """Tell when the head is gone: Ray would wait for it, and end this process after minutes without a word."""
         answered = time.monotonic()
@@ -113,6 +142,7 @@ class JoinedRay(RayThread):
                 gcs.look(address, token.find(os.environ, Path.home()), _HEAD_POLL_SECONDS)
                 answered = time.monotonic()
             if time.monotonic() - answered > _HEAD_GONE_SECONDS:
+                self._asked = 0  # there is nobody to be told
                 self._gone(HEAD_GONE)
                 self._end_in_any_case()
                 return

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 from pipeline.search.packing import Packing
 from pipeline.search.resources import Node, Resources
@@ -11,7 +11,8 @@ from pipeline.search.resources import Node, Resources
 class Room:
     """That of one search, on `gpus` GPUs of `memory` bytes each; what changes is told in a line.
 
-    On a cluster `nodes()` are those that are there now, and there is room for as many trials as they hold.
+    On a cluster `nodes()` are those that are there now, and there is room for as many trials as they hold; `want(trials, each)`
+    is told for how many there should be some.
     """
 
     def __init__(
@@ -21,8 +22,9 @@ class Room:
         memory: float = 0.0,
         tell: Callable[[str], None] = lambda line: None,
         nodes: Callable[[], Sequence[Node]] | None = None,
+        want: Callable[[int, Mapping[str, float]], None] = lambda trials, each: None,
     ) -> None:
-        self._resources, self._gpus, self._tell, self._nodes = resources, gpus, tell, nodes
+        self._resources, self._gpus, self._tell, self._nodes, self._want = resources, gpus, tell, nodes, want
         self._packing = Packing(resources.trials_a_gpu, memory)
         self.at_first = resources.trials_a_gpu  # so many shared a GPU when the search began
 
@@ -52,6 +54,11 @@ class Room:
             "cpu": 1.0 if self._nodes is None else self._resources.cpus,
             "gpu": Packing(trials_a_gpu).share if shared else self._resources.gpus,
         }
+
+    def wanted(self, live: int, more: Callable[[], bool]) -> None:
+        """So many trials run; if `more` could, a cluster that grows on demand may have twice the room, else it may shrink."""
+        if self._nodes is not None:
+            self._want(2 * live + 1 if more() else live, self.asked(self.trials_a_gpu))
 
     def too_little(self, trials_a_gpu: int, needed: float) -> None:
         """A trial that shared its GPU among so many found too little memory, and needs more than so many bytes."""

@@ -88,11 +88,14 @@ class StudySearcher(_OfThisProcess, Searcher):
         """The next assignment; None while there may be one later, FINISHED when there is nothing left to start."""
         if self._dropped:
             return self._dropped.popleft()
-        if self._conductor.live >= self._room.slots:
+        live = self._conductor.live
+        if live >= self._room.slots:
+            self._room.wanted(live, more=lambda: not self._conductor.exhausted())
             return None
         trial = self._conductor.next()
         if trial is not None:
             return self._assign(trial).record()
+        self._room.wanted(live, more=lambda: False)
         if (self._conductor.live or self._conductor.behind) and not self._conductor.over:
             return None  # a trial that still runs may put off the end, and the best are trained again when the last has ended
         finished: str = Searcher.FINISHED

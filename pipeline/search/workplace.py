@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import count, repeat
 from pathlib import Path
@@ -34,6 +34,7 @@ class Workplace:
     place: str
     attempts: Callable[[], Iterator[int]] = lambda: repeat(0)
     nodes: Callable[[], Sequence[Node]] | None = None
+    want: Callable[[int, Mapping[str, float]], None] = lambda trials, each: None
 
     @property
     def is_cluster(self) -> bool:
@@ -42,7 +43,7 @@ class Workplace:
 
     def room(self, share: Allotment) -> Room:
         """For the trials of one search."""
-        return Room(share.resources, share.gpus, share.gpu_bytes, print, self.nodes)
+        return Room(share.resources, share.gpus, share.gpu_bytes, print, self.nodes, self.want)
 
 
 def workplace(cluster: ClusterParams, folder: Path, allot: Allot, data: TrialData, gone: Callable[[str], None]) -> Workplace:
@@ -62,7 +63,7 @@ def workplace(cluster: ClusterParams, folder: Path, allot: Allot, data: TrialDat
         raise WrongValue("cluster.address", why=f"{address} is that of a job server", remedy=remedy)
     ray_environment.prepare_to_join()
     joined = JoinedRay(address, cluster, Wanted(place, _on_disk(data), folder), gone)
-    return Workplace(joined, lambda: allot(joined.nodes()), place, lambda: _counted(place), joined.nodes)
+    return Workplace(joined, lambda: allot(joined.nodes()), place, lambda: _counted(place), joined.nodes, joined.want)
 
 
 def _counted(place: str) -> Iterator[int]:

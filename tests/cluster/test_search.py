@@ -5,6 +5,7 @@ Sampler and stopping rule are such that the result does not depend on the order 
 
 from __future__ import annotations
 
+import json
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -15,11 +16,12 @@ from typing import Any
 import psutil
 import pytest
 from mlflow.entities import Run
+from ray.autoscaler._private.fake_multi_node.node_provider import FAKE_HEAD_NODE_ID
 
 from pipeline.study.records import StudySnapshot
 from pipeline.tracking.connection import connect
 from tests import searches
-from tests.cluster.hosts import HOME, Host, needs_hosts, program, start_ray, until
+from tests.cluster.hosts import HOME, Host, needs_hosts, network, program, start_ray, until
 from tests.cluster.searching import Cluster, Driver, cluster, snapshot
 from tests.search.driving import story
 
@@ -27,6 +29,28 @@ pytestmark = [needs_hosts, pytest.mark.cluster]
 
 LONG: dict[str, Any] = {"trials": 6, "epochs": (150, 300), "sampler": "random", "stopping": "none", "audit_share": 0.0}
 SHORT: dict[str, Any] = LONG | {"trials": 3, "epochs": (2, 4)}
+
+
+_EMPTY: list[str] = []
+GROWING: dict[str, Any] = {  # by Ray's stand-in for a cloud, whose nodes are processes of the head's host
+    "cluster_name": "growing",
+    "provider": {
+        "type": "fake_multinode", "use_node_id_as_ip": True, "disable_node_updaters": True, "disable_launch_config_check": True
+    },
+    "max_workers": 3,
+    "available_node_types": {
+        "head": {"resources": {"CPU": 0}, "node_config": {}, "max_workers": 0},
+        "worker": {"resources": {"CPU": 1}, "node_config": {}, "min_workers": 0, "max_workers": 3},
+    },
+    "head_node_type": "head",
+    "upscaling_speed": 1.0,
+    "idle_timeout_minutes": 0.1,
+    **{name: {} for name in ("auth", "docker", "file_mounts")},
+    **dict.fromkeys(("cluster_synced_files", "rsync_exclude", "rsync_filter", "initialization_commands"), _EMPTY),
+    **{f"{kind}setup_commands": _EMPTY for kind in ("", "head_", "worker_")},
+    **{f"{kind}_start_ray_commands": _EMPTY for kind in ("head", "worker")},
+    "file_mounts_sync_continuously": False,
+}  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -172,6 +196,28 @@ def test_without_any_shared_folder_checkpoints_go_through_ssh_and_a_trial_goes_o
             assert driver.end() == 0, driver.output
             assert {entry["host"] for entry in made.ledger() if entry["trial_key"] == key} == {"host2", "host3"}
             require_whole(made, project, undisturbed, tmp_path, twice=1)
+
+
+def test_a_cluster_that_grows_on_demand_grows_and_is_told_when_no_more_is_needed(tmp_path: Path, migrated_mlflow: Path) -> None:
+    """Its nodes are processes of one host and take each other's copy of our code away, so that nothing is trained to its end."""
+    with network() as hosts:
+        head = hosts.add()
+        head.write("/tmp/growing.yaml", json.dumps(GROWING))
+        fake = {
+            "RAY_FAKE_CLUSTER": "1",
+            "AUTOSCALER_UPDATE_INTERVAL_S": "1",
+            "RAY_OVERRIDE_NODE_ID_FOR_TESTING": FAKE_HEAD_NODE_ID,
+        }
+        start_ray(head, "--autoscaling-config=/tmp/growing.yaml", cpus=0, **fake)
+        made = Cluster(hosts, head, tmp_path / "nothing")
+        made.project(migrated_mlflow, storage="", **LONG)
+        driver = made.search()
+        until(lambda: "joined the cluster at 10.77.0.1:6379: 1 nodes, 1 CPUs" in driver.output, 120, "a node has come")
+        assert "no node of the cluster at 10.77.0.1:6379 has CPUs for trials yet: waiting for one" in driver.output
+        until(lambda: "the cluster has changed: 2 nodes, 2 CPUs" in driver.output, 120, "another one has come")
+        program(driver.process).terminate()
+        assert driver.end(60) == 143, driver.output
+        until(lambda: "CPU" not in head.run("ray", "status", RAY_AUTH_MODE="token"), 90, "all nodes have gone")
 
 
 @contextmanager
