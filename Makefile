@@ -20,6 +20,7 @@ INSTALL_CONVOY := $(PIP_INSTALL) --no-build-isolation --constraint requirements.
 
 ## The pipeline on the data that params.yaml names; ends with the champion and what to do next.
 repro: .venv/installed
+	@install -d -m 700 "$$DVC_SITE_CACHE_DIR" # DVC unpickles what lies there
 	dvc repro
 	@python -m pipeline status
 	@test "$$VIRTUAL_ENV" = "$(CURDIR)/.venv" || echo 'both after `. .venv/bin/activate`'
