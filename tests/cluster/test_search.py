@@ -212,7 +212,7 @@ def test_a_cluster_that_grows_on_demand_grows_and_is_told_when_no_more_is_needed
         made = Cluster(hosts, head, tmp_path / "nothing")
         made.project(migrated_mlflow, storage="", **LONG)
         driver = made.search()
-        until(lambda: "joined the cluster at 10.77.0.1:6379: 1 nodes, 1 CPUs" in driver.output, 120, "a node has come")
+        until(lambda: "joined the cluster at 10.77.0.1:6379: 1 nodes, 1 CPUs" in driver.output, 240, "a node has come")
         assert "no node of the cluster at 10.77.0.1:6379 has CPUs for trials yet: waiting for one" in driver.output
         until(lambda: "the cluster has changed: 2 nodes, 2 CPUs" in driver.output, 120, "another one has come")
         program(driver.process).terminate()
