@@ -114,7 +114,7 @@ def _position(tree: Any, place: Place) -> tuple[int, int]:
         if isinstance(node, CommentedMap) and step in node:
             line, column = node.lc.key(step)
         elif isinstance(node, CommentedSeq) and isinstance(step, int) and step < len(node):
-            line, column = node.lc.item(step)
+            line, column = node.lc.item(step) or (line, column)  # of a sequence with a tag nothing is known
         else:
             break
         node = node[step]
