@@ -17,6 +17,7 @@ from pipeline.search.messages import Message
 from pipeline.search.settings import SearchParams
 from pipeline.search.space import Space
 from pipeline.study import store, tables
+from pipeline.study.clerk import AtOnce
 from pipeline.study.records import StudyRow
 from pipeline.training.hyperparameters import Value
 from pipeline.training.metrics import EpochMetrics
@@ -46,8 +47,9 @@ class MemoryStudy(store.Study):
     """The product's study on databases that live in memory: the same code without a disk."""
 
     def __init__(self, row: StudyRow = ROW) -> None:
-        self.study_id = row.study_id
-        self._engine = tables.connect("sqlite://")
+        self.study_id, self._url = row.study_id, "sqlite://"
+        self._clerk, self._asked = AtOnce(), None
+        self._engine = tables.connect(self._url)
         self._storage = optuna.storages.InMemoryStorage()  # type: ignore[assignment]  # the part of RDBStorage that a study uses
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         self._optuna = optuna.create_study(storage=self._storage, study_name=row.study_id, directions=store.directions(row))

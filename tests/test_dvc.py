@@ -199,6 +199,7 @@ def test_the_plots_are_on_a_page_that_needs_no_network(reproduced: Path) -> None
     assert pictures == [True] * len(PIPELINE["plots"][:4]) and errors == []
 
 
+@pytest.mark.campaign  # half a minute more; tests/test_layout.py has where a copy keeps its state
 def test_an_experiment_in_a_copy_continues_the_study_of_the_main_repository(reproduced: Path, tmp_path: Path) -> None:
     root = tmp_path / "project"
     shutil.copytree(reproduced, root, symlinks=True)

@@ -124,8 +124,7 @@ class Background:
     @property
     def problem(self) -> ConvoyError | None:
         """Why nothing is written any more: patience has ended, or another process has the study. A defect is raised."""
-        if self._problem is None and self._waited() > self._patience:
-            self._problem = self._give_up()
+        self._lose_patience()
         if self._problem is not None and not isinstance(self._problem, ConvoyError):
             raise self._problem
         return self._problem
@@ -169,6 +168,11 @@ class Background:
             self._closed = True
             self._changed.notify_all()
 
+    def _lose_patience(self) -> None:
+        """Once it has lasted long enough; whether driver or thread notices first, nothing is tried after that."""
+        if self._problem is None and self._waited() > self._patience:
+            self._problem = self._give_up()
+
     def _waited(self) -> float:
         since = self._waiting_since
         return 0.0 if since is None else time.monotonic() - since
@@ -196,6 +200,7 @@ class Background:
     def _next(self) -> Entry[Any] | None:
         with self._changed:
             self._changed.wait_for(lambda: self._closed or (self._entries and self._problem is None))
+            self._lose_patience()
             if self._problem is not None or not self._entries:
                 return None
             self._waiting_since = self._waiting_since or time.monotonic()

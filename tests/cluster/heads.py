@@ -22,11 +22,12 @@ _START_SECONDS = 90.0
 
 @dataclass(frozen=True)
 class Head:
-    """Its job server, the file with its token, and the folder where Ray keeps logs and packages."""
+    """Its job server, the file with its token, the folder where Ray keeps logs and packages, and the process of all others."""
 
     address: str
     token_file: Path
     folder: Path
+    pid: int
 
     @property
     def environment(self) -> dict[str, str]:
@@ -46,7 +47,7 @@ def head(*, cpus: int = 2, gpus: int = 0, closed: bool = True, **variables: str)
     process = _start(folder, token, port, cpus, gpus, closed, variables)
     try:
         _wait(process, port, folder)
-        yield Head(f"http://127.0.0.1:{port}", token, folder)
+        yield Head(f"http://127.0.0.1:{port}", token, folder, process.pid)
     finally:
         process.terminate()
         process.wait(60)

@@ -11,6 +11,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -266,7 +267,7 @@ def test_without_the_token_nothing_is_sent(project: Path, cluster: Head, tmp_pat
     wrong.write_text("guessed")
     wrong.chmod(0o600)
     tmp_path.chmod(0o700)
-    assert "E901" in convoy(project, Head(cluster.address, wrong, cluster.folder), "submit", code=9)
+    assert "E901" in convoy(project, replace(cluster, token_file=wrong), "submit", code=9)
 
 
 def test_an_open_cluster_is_refused_and_used_only_when_told_so(project: Path, cluster: Head) -> None:

@@ -58,9 +58,7 @@ def expected(snapshot: StudySnapshot) -> dict[str, list[int]]:
     return {trial.key: [epoch.epoch for epoch in trial.epochs] for trial in snapshot.trials}
 
 
-@pytest.mark.parametrize(
-    "mode", [mode if mode in ("refuse", "cut") else pytest.param(mode, marks=pytest.mark.cluster) for mode in AWAY]
-)
+@pytest.mark.parametrize("mode", [mode if mode == "refuse" else pytest.param(mode, marks=pytest.mark.cluster) for mode in AWAY])
 def test_what_happened_while_it_was_away_is_there_when_it_is_back(server: MlflowServer, proxy: Proxy, mode: str) -> None:
     snapshots = growing(mode)
     now = [snapshots[0]]

@@ -28,7 +28,7 @@ def sshd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sshd]:
             yield server
 
 
-@pytest.fixture(scope="module", params=["folder", "s3", "ssh"])
+@pytest.fixture(scope="module", params=["folder", *(pytest.param(name, marks=pytest.mark.cluster) for name in ("s3", "ssh"))])
 def place(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """An address that params.yaml may name."""
     folder = tmp_path_factory.mktemp("place")
@@ -85,6 +85,7 @@ def test_checkpoints_of_several_attempts(place: str) -> None:
     assert opened(where).names() == [f"{KEY}.1.ledger"]
 
 
+@pytest.mark.cluster
 def test_a_host_whose_key_is_not_known_is_not_trusted(sshd: Sshd, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / ".ssh").mkdir()
     (tmp_path / "known_hosts").touch()
@@ -96,6 +97,7 @@ def test_a_host_whose_key_is_not_known_is_not_trusted(sshd: Sshd, tmp_path: Path
         _another(f"ssh://{sshd.user}@127.0.0.1:{sshd.port}{tmp_path}").read("a")
 
 
+@pytest.mark.cluster
 def test_a_server_that_is_away_for_a_moment_is_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with S3(tmp_path) as s3, environment(s3.credentials()):
         storage = _another(f"{s3.create('convoy')}/folder")

@@ -55,6 +55,7 @@ def test_a_search_without_mlflow_ends_well_sync_brings_its_trials_and_a_raised_b
     assert (folder / "results/search/front.png").stat().st_size > 1000
 
 
+@pytest.mark.campaign  # half a minute; test_worker_deaths.py has the rule
 def test_a_trial_whose_worker_keeps_dying_is_given_up_after_three_retries(tmp_path: Path, migrated_mlflow: Path) -> None:
     folder = searches.write_project(tmp_path / "project", migrated_mlflow, epochs=(1000, 1000), trials=1, **ONE_SLOT)
     driver, killed = searches.start(folder), set[int]()

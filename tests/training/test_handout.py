@@ -36,7 +36,7 @@ def untrained(recipe: Recipe, **extra: bool | str) -> torch.nn.Module:
 
 @pytest.mark.parametrize(
     ("channels", "classes", "steps"),
-    [(1, 3, STEPS[0]), (3, 2, STEPS[1]), pytest.param(3, 2, STEPS[2], marks=pytest.mark.campaign)],
+    [(1, 3, STEPS[0]), *(pytest.param(3, 2, steps, marks=pytest.mark.campaign) for steps in STEPS[1:3])],
     ids=["stretch", "object", "every other step"],
 )
 def test_onnx_answers_as_torch_for_every_number_size_and_channel(channels: Literal[1, 3], classes: int, steps: list[Any]) -> None:
