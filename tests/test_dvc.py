@@ -6,6 +6,7 @@ import importlib
 import json
 import os
 import re
+import runpy
 import shutil
 import subprocess
 import sys
@@ -184,6 +185,15 @@ def test_what_dvc_shows_works_on_the_results(reproduced: Path, command: str) -> 
 
     if command == "metrics show":
         assert all(name in shown for name in ("test_accuracy", "val_accuracy", "search_optimism"))
+
+
+def test_the_page_of_the_plots_is_the_one_that_its_script_writes() -> None:
+    page = (REPOSITORY / ".dvc/plots.html").read_text()
+    script = runpy.run_path(str(REPOSITORY / "docs/make_plots_page.py"))
+
+    before, after = script["TEMPLATE"].split("<!-- SCRIPTS -->")
+    assert page.startswith(before) and page.endswith(after)
+    assert re.findall(r"<script>/\* ([\w-]+) ([\d.]+)\.", page) == list(script["SCRIPTS"].items())
 
 
 def test_the_plots_are_on_a_page_that_needs_no_network(reproduced: Path) -> None:
