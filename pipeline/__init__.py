@@ -12,7 +12,7 @@ _HOMES = {  # the functions carry a second word here, since outside their module
     "EpochMetrics": "pipeline.training.metrics.EpochMetrics",
     "Hyperparameters": "pipeline.training.hyperparameters.Hyperparameters",
     "Packed": "pipeline.data.preparation.packed.Packed",
-    "Prediction": "pipeline.prediction.predict.Prediction",
+    "Prediction": "pipeline.prediction.answer.Prediction",
     "Recipe": "pipeline.data.preparation.recipe.Recipe",
     "StudySnapshot": "pipeline.study.records.StudySnapshot",
     "Training": "pipeline.training.fit.Training",

@@ -16,7 +16,7 @@ from pipeline.errors import ImageRefused, raise_all
 from pipeline.tracking import reference
 
 if TYPE_CHECKING:
-    from pipeline.prediction.predict import Prediction
+    from pipeline.prediction.answer import Prediction
 
 _NAMED = 20  # refused images named at the end; each has said so in its own line already
 

@@ -13,7 +13,7 @@ from typing import Any, BinaryIO
 from pipeline import artifacts
 from pipeline.config import did_you_mean
 from pipeline.errors import WrongValue
-from pipeline.prediction.predict import Prediction
+from pipeline.prediction.answer import Prediction
 
 _ROWS_AT_A_TIME = 4096  # of a Parquet file
 

@@ -19,8 +19,8 @@ from starlette.exceptions import HTTPException
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from pipeline.data.workers import worker_count
+from pipeline.prediction.answer import Prediction, decoded, labelled, silence_pillow
 from pipeline.prediction.model import Model
-from pipeline.prediction.predict import Prediction, decoded, labelled, silence_pillow
 from pipeline.serving.counts import CONTENT_TYPE, Counts
 from pipeline.serving.limits import LimitedBody, Limits, too_large
 

@@ -11,8 +11,8 @@ import pandas as pd
 import pytest
 
 from pipeline.errors import WrongValue
+from pipeline.prediction.answer import Prediction
 from pipeline.prediction.output import write
-from pipeline.prediction.predict import Prediction
 
 CLASSES = ("cat", "dog, $x$")
 SAID = [

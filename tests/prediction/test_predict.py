@@ -15,9 +15,9 @@ from PIL import Image
 
 from pipeline.errors import DigestMismatch, MissingFile, ResourcesMissing
 from pipeline.prediction import predict as predicting
+from pipeline.prediction.answer import Prediction
 from pipeline.prediction.files import files
 from pipeline.prediction.model import load
-from pipeline.prediction.predict import Prediction
 from pipeline.training.engines import Images, Probabilities
 from tests.projects import CLASSES, images_of
 
