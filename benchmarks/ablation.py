@@ -24,9 +24,10 @@ import torch
 from scratch_project import machine
 from small_sets import SmallSet, Wanted
 
-from pipeline.training.evaluation import evaluate, scores
+from pipeline.training.evaluation import evaluate
 from pipeline.training.fit import Training
 from pipeline.training.hyperparameters import Value, parse
+from pipeline.training.scores import scores
 from pipeline.training.tensors import tensors
 
 CNN: dict[str, Value] = {

@@ -102,7 +102,7 @@ def _search(setup: _Setup) -> dict[str, float]:
     from pipeline.search import tuner
 
     run._data = lambda recipe, path: _no_data(recipe)  # type: ignore[assignment]
-    tuner.TrialWorker = _worker(setup.seconds)  # type: ignore[misc]
+    tuner.TrialWorker = _worker(setup.seconds)  # type: ignore[attr-defined, assignment]
     with tempfile.TemporaryDirectory(prefix="convoy-cluster-") as name:
         folder = Path(name)
         cluster = ClusterParams(address="auto", storage=os.environ["CONVOY_SHARED"])
@@ -153,7 +153,7 @@ def _curve_by_value() -> Any:
     import bench_scale
     from ray import cloudpickle
 
-    cloudpickle.register_pickle_by_value(bench_scale)
+    cloudpickle.register_pickle_by_value(bench_scale)  # type: ignore[no-untyped-call]
     return _curve
 
 

@@ -51,7 +51,10 @@ def _round(folder: Path, size: int) -> Iterable[tuple[str, Cost]]:
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix="benchmark-") as beside:
         copy = Path(beside) / folder.name
         shutil.copytree(folder, copy, copy_function=os.link)  # links share the pixels, so that the copy costs little
-        changes = {"ingest": {"source": "folder", "path": str(copy)}, "preprocess": {"image_size": size}}
+        changes: dict[str, dict[str, object]] = {
+            "ingest": {"source": "folder", "path": str(copy)},
+            "preprocess": {"image_size": size},
+        }
         with scratch_project(changes) as project:
             stages = {stage: run_stage(stage, project) for stage in STAGES}
             yield from stages.items()

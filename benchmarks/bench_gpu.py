@@ -25,6 +25,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from multiprocessing.connection import Connection
 from pathlib import Path
 
@@ -122,7 +123,7 @@ def variants(options: argparse.Namespace, size: Size) -> str:
                 continue
             found = gpu_variants.measure(
                 variant,
-                lambda point=point: build(point.layers(CLASSES), SHAPE),
+                partial(build, point.layers(CLASSES), SHAPE),
                 images,
                 labels,
                 point.train.batch_size,

@@ -41,8 +41,8 @@ _DOMAINS: dict[str, Domain] = {
     "layers": IntRange(type="int", low=1, high=5),
     "rate": FloatRange(type="float", low=1e-4, high=1e-1, log=True),
     "dropout": FloatRange(type="float", low=0.0, high=0.5),
-    "kernel": Choices(type="categorical", choices=[3, 5]),
-    "normalized": Choices(type="categorical", choices=[False, True]),
+    "kernel": Choices(type="categorical", choices=(3, 5)),
+    "normalized": Choices(type="categorical", choices=(False, True)),
 }
 
 
@@ -112,7 +112,7 @@ def _search(arm: Arm, seed: int, epochs: int) -> list[TrialRecord]:
         for epoch in range(len(trial.epochs) + 1, _EPOCHS + 1):
             epochs -= 1
             accuracy = _accuracy(trial.hyperparameters, epoch) + float(noise.normal(0, 0.003))
-            if conductor.heard(Message(trial.key, [EpochMetrics(epoch, 1.0, 1.0, *(4 * [accuracy]), 1.0)])):
+            if conductor.heard(Message(trial.key, [EpochMetrics(epoch, 1.0, 1.0, accuracy, accuracy, accuracy, accuracy, 1.0)])):
                 break
         ended[trial.key] = trial
     return [replace(one, costs=_costs(one.hyperparameters)) for one in study.snapshot().trials if one.key in ended]

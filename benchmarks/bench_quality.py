@@ -97,7 +97,10 @@ def simulate(job: Job, problem: Problem) -> Regrets:
         else:
             heapq.heappush(busy, (now + 1, next(order), key, epoch + 1))
         if used in job.budgets:
-            regrets.append(problem.optimum - curves[arm.chosen()][-1])
+            chosen = arm.chosen()
+            if chosen is None:
+                raise ValueError(f"{job.arm} hands nothing out after {used} epochs")
+            regrets.append(problem.optimum - curves[chosen][-1])
     return tuple(regrets)
 
 

@@ -109,9 +109,9 @@ def _search(setup: _Setup) -> dict[str, Any]:
 
     with tempfile.TemporaryDirectory(prefix="convoy-scale-") as name:
         folder = Path(name)
-        Conductor.next = timed  # type: ignore[method-assign]
+        Conductor.next = timed  # type: ignore[method-assign, assignment]
         run._data = lambda recipe, path: _no_data(recipe)  # type: ignore[assignment]
-        tuner.TrialWorker = _worker()  # type: ignore[misc]
+        tuner.TrialWorker = _worker()  # type: ignore[attr-defined, assignment]
         uri = f"sqlite:///{folder / 'mlflow.db'}"
         if not setup.without_mlflow:
             connect(uri).search_experiments()  # its import and its schema take seconds, and would be in the first trials alone
@@ -187,7 +187,7 @@ class _Watch:
             self.last_pass = done.seconds
             return done
 
-        module.project = project
+        module.project = project  # type: ignore[assignment]
 
 
 def _worker() -> type:
@@ -199,7 +199,7 @@ def _worker() -> type:
         def reset_config(self, new_config: dict[str, Any]) -> bool:
             task = Assignment(**new_config)
             curve = _curve(task.seed, int(task.hyperparameters["train.epochs"]))
-            self._messages = iter([Message(task.trial_key, [metrics]) for metrics in curve])
+            self._messages = (Message(task.trial_key, [metrics]) for metrics in curve)
             return True
 
     return AnswersAtOnce

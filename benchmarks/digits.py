@@ -46,7 +46,7 @@ def main() -> None:
 
 def measure(seed: int, trials: int) -> Result:
     """One whole run in a temporary project."""
-    changes = {
+    changes: dict[str, dict[str, object]] = {
         "ingest": {"source": "digits"},
         "split": {"seed": seed},
         "search": {"seed": seed, "trials": trials, "time_limit_minutes": None, "tracking_uri": None},

@@ -147,7 +147,7 @@ def install_peers() -> None:
 def prepared(images: int, fixed: list[Configuration], repeats: int = 1) -> Iterator[Prepared]:
     """`images` train and a quarter as many val images of Fashion-MNIST, packed; each configuration `repeats` times as long."""
     longer = [{**each, "epochs": repeats * each["epochs"]} for each in fixed]
-    changes = {
+    changes: dict[str, dict[str, object]] = {
         "ingest": {"source": "arrays", "path": "raw", "kind": "glyphs", "on_contradiction": "keep"},
         "split": {"near_duplicates": "off"},
         "preprocess": {"image_size": SIDE},

@@ -53,7 +53,7 @@ def images_a_second(
         for batch, wanted in loader:
             loss = F.cross_entropy(network(batch.to(device)), wanted.to(device))
             optimizer.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
+            loss.backward()
             optimizer.step()
             loss.item()  # as it is shown in a bar of progress
         seconds.append(time.perf_counter() - begun)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, cast
 
 import torch
 import torch.nn.functional as F
@@ -66,7 +66,7 @@ def measure(
         run = torch.compile(network)
     elif variant.how == "graphs":
         with autocast():
-            run = torch.cuda.make_graphed_callables(network, (batch(0)[0],))
+            run = cast(nn.Module, torch.cuda.make_graphed_callables(network, (batch(0)[0],)))
 
     def step(number: int) -> None:
         values, wanted = batch(number)
@@ -74,7 +74,7 @@ def measure(
         with autocast():
             logits = run(values)
         loss = F.cross_entropy(logits.float(), wanted)
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         optimizer.step()
 
     for number in range(3):

@@ -138,13 +138,13 @@ class PlainRay:
                 domain.suggest(trial, name)
 
         self._searcher = OptunaSearch(space=space, metric="accuracy", mode="max", seed=seed)
-        self._scheduler = AsyncHyperBandScheduler(metric="accuracy", mode="max", max_t=problem.epochs)
+        self._scheduler: Any = AsyncHyperBandScheduler(metric="accuracy", mode="max", max_t=problem.epochs)
         self._epochs, self._latest = problem.epochs, dict[str, float]()
 
     def ask(self) -> tuple[str, Mapping[str, Value]]:
         key = str(len(self._latest))
         self._latest[key] = 0.0
-        values = self._searcher.suggest(key)
+        values: Any = self._searcher.suggest(key)
         self._scheduler.on_trial_add(None, types.SimpleNamespace(trial_id=key))
         return key, values
 

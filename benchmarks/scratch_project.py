@@ -86,7 +86,8 @@ def yaml() -> YAML:
 
 def _watch(process: subprocess.Popen[bytes]) -> tuple[int, float]:
     """The most bytes that the process and its children held at one look, and the processor seconds they used, until it ends."""
-    peak, used, looks = 0, {}, 0
+    peak, looks = 0, 0
+    used: dict[psutil.Process, float] = {}
     watched = psutil.Process(process.pid)
     while process.poll() is None:
         family = _family(watched)
