@@ -41,8 +41,8 @@ _DOMAINS: dict[str, Domain] = {
     "layers": IntRange(type="int", low=1, high=5),
     "rate": FloatRange(type="float", low=1e-4, high=1e-1, log=True),
     "dropout": FloatRange(type="float", low=0.0, high=0.5),
-    "kernel": Choices(type="categorical", choices=(3, 5)),
-    "normalized": Choices(type="categorical", choices=(False, True)),
+    "kernel": Choices.of((3, 5)),
+    "normalized": Choices.of((False, True)),
 }
 
 
