@@ -7,10 +7,13 @@ trials wait. What a later Ray calls by another name stays.
 from __future__ import annotations
 
 import os
+import subprocess
+from collections.abc import Callable, Sequence
 from typing import Any
 
 ONLOOKERS = ("start_api_server", "start_log_monitor", "start_monitor")  # methods of Ray's Node
 AGENTS = ("--dashboard_agent_command", "--runtime_env_agent_command")  # options of its raylet
+WORKERS = "--python_worker_command"  # another of its options
 AGENT_PORTS = (  # names by which the raylet learns on which ports its agents listen
     "METRICS_AGENT_PORT_NAME",
     "METRICS_EXPORT_PORT_NAME",
@@ -21,10 +24,15 @@ _NO_AGENT = "cat"  # ends, as an agent does, when the pipe from the raylet is cl
 _NO_PORT = 1  # nobody listens there
 
 
-def only_what_trains() -> None:
-    """Leave out what only looks on; to be called before `ray.init`."""
+def only_what_trains(workers: Sequence[str] = ()) -> None:
+    """Leave out what only looks on; to be called before `ray.init`.
+
+    `workers`: a command that Ray is to start for each worker, which gets the command of an ordinary one as its arguments.
+    """
     _without_onlookers()
-    _without_agents()
+    _before_a_process_starts(_without_agents)
+    if workers:
+        _before_a_process_starts(lambda command: _with_workers(command, workers))
 
 
 def _without_onlookers() -> None:
@@ -48,26 +56,40 @@ def without_essays() -> None:
         worker._worker_logs_enabled = False
 
 
-def _without_agents() -> None:
-    """The raylet's two agents, for metrics and for runtime environments, neither of which there are.
+def _before_a_process_starts(change: Callable[[list[str]], list[str]]) -> None:
+    """Let Ray start its processes by commands that are changed so."""
+    from ray._private import services
+
+    start = services.start_ray_process
+
+    def start_changed(command: list[str], *arguments: Any, **options: Any) -> Any:
+        return start(change(command), *arguments, **options)
+
+    services.start_ray_process = start_changed
+
+
+def _without_agents(command: list[str]) -> list[str]:
+    """Of the raylet, without its two agents, for metrics and for runtime environments, neither of which there are.
 
     The raylet insists on both and starts no worker until it has heard on which ports they listen, which takes them a second.
     """
     from ray import _raylet
-    from ray._private import services
 
-    start, tell = services.start_ray_process, getattr(_raylet, "persist_port", None)
+    tell = getattr(_raylet, "persist_port", None)
     ports = [getattr(_raylet, name, None) for name in AGENT_PORTS]
+    values = dict(part.partition("=")[::2] for part in command)
+    if tell is None or None in ports or not all(name in values for name in AGENTS):
+        return command
+    for port in ports:
+        tell(values["--session_dir"], values["--node_id"], port, _NO_PORT)
+    return [f"{name}={_NO_AGENT}" if (name := part.partition("=")[0]) in AGENTS else part for part in command]
 
-    def start_without_agents(command: list[str], *arguments: Any, **options: Any) -> Any:
-        values = dict(part.partition("=")[::2] for part in command)
-        if all(name in values for name in AGENTS) and tell is not None and None not in ports:
-            for port in ports:
-                tell(values["--session_dir"], values["--node_id"], port, _NO_PORT)
-            command = [f"{name}={_NO_AGENT}" if (name := part.partition("=")[0]) in AGENTS else part for part in command]
-        return start(command, *arguments, **options)
 
-    services.start_ray_process = start_without_agents
+def _with_workers(command: list[str], workers: Sequence[str]) -> list[str]:
+    """Of the raylet, with the command of its workers behind another."""
+    start = f"{WORKERS}="
+    asking = subprocess.list2cmdline(workers)
+    return [f"{start}{asking} {part.removeprefix(start)}" if part.startswith(start) else part for part in command]
 
 
 def trials_in_waiting_workers() -> None:

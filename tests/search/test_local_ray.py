@@ -13,7 +13,7 @@ import pytest
 import ray
 
 from pipeline.search import ray_environment, ray_thread
-from pipeline.search.ray_processes import AGENT_PORTS, AGENTS, ONLOOKERS
+from pipeline.search.ray_processes import AGENT_PORTS, AGENTS, ONLOOKERS, WORKERS
 
 
 def test_what_is_changed_in_ray_has_these_names_in_the_installed_one() -> None:
@@ -23,7 +23,7 @@ def test_what_is_changed_in_ray_has_these_names_in_the_installed_one() -> None:
     from ray.tune.execution import class_cache
 
     assert [name for name in AGENT_PORTS if not hasattr(_raylet, name)] == []
-    assert all(f'"{name}=' in inspect.getsource(services.start_raylet) for name in AGENTS)
+    assert all(f'"{name}=' in inspect.getsource(services.start_raylet) for name in (*AGENTS, WORKERS))
     assert {*class_cache.DEFAULT_ENV_VARS, *class_cache.ENV_VARS_TO_PROPAGATE}
     assert [name for name in ONLOOKERS if not hasattr(Node, name)] == []
     assert hasattr(worker, "_worker_logs_enabled")
