@@ -37,7 +37,8 @@ class Outlook:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """`work` is that of a trial's epoch; `space`: planned epochs and work of configurations drawn from the space."""
-        self._work, self._space, self._clock = work, space, clock
+        self._work_of, self._space, self._clock = work, space, clock
+        self._works: dict[str, Work] = {}  # by trial
         self._known: dict[str, _Trained] = {}  # the latest by key: one that waited may go on
         self._slots = 1
         self._first: tuple[float, float, float] | None = None  # time, worker-seconds before, and seconds of the first trial
@@ -76,6 +77,12 @@ class Outlook:
         if conductor.budget.trials is not None:
             coming = min(max(coming, conductor.live), conductor.budget.trials - done)
         return chance_of_better(conductor.progress().records, done, coming) if coming > 0 else None
+
+    def _work(self, trial: TrialRecord) -> Work:
+        """Worked out once: all that run are looked at whenever one ends."""
+        if trial.key not in self._works:
+            self._works[trial.key] = self._work_of(trial)
+        return self._works[trial.key]
 
     def _training(self, conductor: Conductor, further: int) -> float:
         """Seconds for what is running and so many trials more; no less than the longest of those running."""

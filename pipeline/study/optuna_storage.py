@@ -1,33 +1,87 @@
-"""Optuna's tables, with one change: a trial whose commit was answered by nobody is not created a second time."""
+"""Optuna's tables, with two changes: a trial whose commit was answered by nobody is not created a second time, and a driver reads
+again only what it has changed.
+"""
 
 from __future__ import annotations
 
 import copy
+from collections.abc import Container, Sequence
+from typing import Any
 
 import optuna
 from optuna.storages import RDBStorage
 from optuna.storages._rdb import models
 from optuna.storages._rdb.storage import _create_scoped_session
-from optuna.trial import FrozenTrial
+from optuna.trial import FrozenTrial, TrialState
 
 from pipeline.study import database, tables
 
 
-def opened(url: str) -> RDBStorage:
-    """Optuna's storage in this database, its tables made if they are missing."""
+def opened(url: str, alone: bool = False) -> RDBStorage:
+    """Optuna's storage in this database, its tables made if they are missing.
+
+    alone: nobody else changes trials of the one study that it is used for.
+    """
     optuna.logging.set_verbosity(optuna.logging.WARNING)  # no line on every study created
     known = database.options(url)
     if not database.shared(url):
-        return RDBStorage(url, engine_kwargs=known)
+        return ChangedTrials(url, alone, engine_kwargs=known)
     engine = database.engine(url)
     try:
         with tables.one_at_a_time(engine):
-            return NumberedStorage(database.address(url), engine_kwargs=known)
+            return NumberedStorage(database.address(url), alone, engine_kwargs=known)
     finally:
         engine.dispose()
 
 
-class NumberedStorage(RDBStorage):
+class ChangedTrials(RDBStorage):
+    """Reads of a study what is new, or was changed here.
+
+    Optuna reads every trial again that has not ended whenever one is suggested: all that train, and all that a stopping rule told
+    to wait, which become more and more.
+    """
+
+    def __init__(self, url: str, alone: bool, **options: Any) -> None:
+        super().__init__(url, **options)
+        self._alone = alone
+        self._changed: set[int] = set()  # ids of trials that were changed since they were read
+        self._latest = -1  # the highest id that was read
+
+    def _get_trials(
+        self, study_id: int, states: Container[TrialState] | None, included_trial_ids: set[int], trial_id_greater_than: int
+    ) -> list[FrozenTrial]:
+        """Those that Optuna's cache of the study lacks."""
+        all_of_them = not included_trial_ids and trial_id_greater_than < 0
+        changed = set(self._changed)
+        if self._alone and self._latest >= 0 and not all_of_them:
+            included_trial_ids, trial_id_greater_than = changed, self._latest
+        found = super()._get_trials(study_id, states, included_trial_ids, trial_id_greater_than)
+        self._latest = max([self._latest, *(trial._trial_id for trial in found)])
+        self._changed -= changed
+        return found
+
+    def set_trial_state_values(self, trial_id: int, state: TrialState, values: Sequence[float] | None = None) -> bool:
+        """As Optuna does."""
+        self._changed.add(trial_id)
+        return super().set_trial_state_values(trial_id, state, values)
+
+    def set_trial_intermediate_value(self, trial_id: int, step: int, intermediate_value: float) -> None:
+        """As Optuna does."""
+        self._changed.add(trial_id)
+        super().set_trial_intermediate_value(trial_id, step, intermediate_value)
+
+    def set_trial_user_attr(self, trial_id: int, key: str, value: Any) -> None:
+        """As Optuna does."""
+        self._changed.add(trial_id)
+        super().set_trial_user_attr(trial_id, key, value)
+
+    def set_trial_system_attr(self, trial_id: int, key: str, value: Any) -> None:
+        """As Optuna does."""
+        self._changed.add(trial_id)
+        super().set_trial_system_attr(trial_id, key, value)
+
+
+class NumberedStorage(ChangedTrials):
     """For a server, where Optuna itself repeats what creates a trial, up to five times, and so makes two of one.
 
     The number of the next trial is known: a study has one writer. Whoever holds the row of the study sees whether it is there.

@@ -101,7 +101,7 @@ def create(
             storage.engine.dispose()
             with engine.begin() as connection:
                 connection.execute(sa.insert(tables.studies).values(**vars(row)))
-    study = Study(url, row.study_id, claim, tell)
+    study = Study(url, row.study_id, claim, tell, writes=True)
     study.repair()
     return study, None if begun or not earlier else earlier[-1]
 
@@ -109,13 +109,20 @@ def create(
 class Study:
     """One study, open for reading and, by the driver that holds its lock, for writing."""
 
-    def __init__(self, url: str, study_id: str, claim: Claim | None = None, tell: Callable[[str], None] = print) -> None:
-        """With the `claim` on it, if it is on a server and to be written. Raises KeyError when the database has no such study."""
+    def __init__(
+        self,
+        url: str,
+        study_id: str,
+        claim: Claim | None = None,
+        tell: Callable[[str], None] = print,
+        writes: bool = False,
+    ) -> None:
+        """With the `claim` on it, if it is on a server and this process `writes`. Raises KeyError when there is no such study."""
         self.study_id, self._url = study_id, url
         with database.reaching(url), ExitStack() as opened:
             self._engine = tables.connect(url)
             opened.callback(self._engine.dispose)
-            self._storage = optuna_storage.opened(url)
+            self._storage = optuna_storage.opened(url, alone=writes)
             opened.callback(self._storage.engine.dispose)
             self._optuna = optuna.load_study(study_name=study_id, storage=self._storage)
             trials = self._trials()
