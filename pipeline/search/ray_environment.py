@@ -27,6 +27,7 @@ _OURS = {
     "TUNE_DISABLE_SIGINT_HANDLER": "1",  # the conductor puts running trials aside
     "TUNE_DISABLE_STRICT_METRIC_CHECKING": "1",
     "TUNE_GLOBAL_CHECKPOINT_S": "1000000000",  # the study is the truth: Ray's own snapshots are never read
+    "TUNE_MAX_PENDING_TRIALS_PG": "1000000000",  # workers start side by side: how many there may be is the searcher's business
 }
 _OF_OUR_OWN_RAY = ("RAY_worker_niceness", "RAY_preload_python_modules")  # on a cluster it is for those who started it to say
 _HEAD_GONE_SECONDS = 600  # after so long without the head Ray ends the driver; we do so earlier, in order

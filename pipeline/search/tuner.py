@@ -128,6 +128,12 @@ class StudyScheduler(_OfThisProcess, FIFOScheduler):
         if trials_a_gpu != self._room.at_first:
             trial.update_resources(self._room.asked(trials_a_gpu))
 
+    def choose_trial_to_run(self, tune_controller: Any) -> None:
+        """None before others: the worker of a trial that ended would go to the first whose own is on its way, and that one end.
+
+        So where trials are shorter than the start of a worker there would never be more workers than a few.
+        """
+
     def on_trial_result(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> str:
         """Continue or stop, as the conductor says; it hears nothing of a trial that is to go on where there is more room."""
         message: Message = result[MESSAGE]

@@ -29,12 +29,12 @@ class Cluster:
     shared: Path
     nodes: list[Host] = field(default_factory=list)
 
-    def join(self, count: int = 1, cpus: float = 1, shares: bool = True) -> list[Host]:
-        """New nodes, begun at once; they see the shared folder unless told otherwise."""
+    def join(self, count: int = 1, cpus: float = 1, shares: bool = True, **environment: str) -> list[Host]:
+        """New nodes, begun at once in this environment; they see the shared folder unless told otherwise."""
         seen = [self.shared] if shares else []
         fresh = [self.hosts.add(hidden=[REPOSITORY / "pipeline"], seen=seen) for _ in range(count)]
         with ThreadPoolExecutor() as threads:
-            list(threads.map(lambda host: start_ray(host, head=self.head, cpus=cpus), fresh))
+            list(threads.map(lambda host: start_ray(host, head=self.head, cpus=cpus, **environment), fresh))
         self.nodes += fresh
         return fresh
 

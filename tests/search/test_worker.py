@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -8,6 +11,8 @@ import torch
 from pipeline.search.messages import Assignment, Message
 from pipeline.search.trial import TrialData
 from pipeline.search.worker import MESSAGE, TrialWorker
+from pipeline.study import store
+from tests.search.driving import STUDY
 from tests.training.samples import noise
 
 SMALL = {"train.epochs": 2, "model.num_conv_layers": 1, "model.filters": 2, "model.num_dense_layers": 0}
@@ -31,3 +36,12 @@ def test_a_worker_steps_through_the_messages_of_one_trial_after_another(tmp_path
     assert worker.reset_config(assignment(tmp_path, 1).record())
     messages += [worker.step()[MESSAGE], worker.step()[MESSAGE]]
     assert [(message.trial_key[-1], message.epochs[0].epoch) for message in messages] == [("0", 1), ("1", 1), ("1", 2)]
+
+
+@pytest.mark.campaign
+def test_all_workers_get_to_work_however_soon_the_trials_of_the_first_are_over(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "tests.search.slow_workers", str(tmp_path)]
+    root = Path(__file__).parents[2]
+    environment = {**os.environ, "PYTHONPATH": str(root)}
+    subprocess.run(command, cwd=root, env=environment, capture_output=True, timeout=240, check=True)
+    assert len({trial.note for trial in store.read(f"sqlite:///{tmp_path / 'studies.db'}", STUDY).trials}) == 4
