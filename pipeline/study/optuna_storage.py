@@ -4,8 +4,9 @@ again only what it has changed.
 
 from __future__ import annotations
 
+import contextlib
 import copy
-from collections.abc import Container, Sequence
+from collections.abc import Container, Iterator, Sequence
 from typing import Any
 
 import optuna
@@ -60,25 +61,34 @@ class ChangedTrials(RDBStorage):
         self._changed -= changed
         return found
 
+    @contextlib.contextmanager
+    def _changing(self, trial_id: int) -> Iterator[None]:
+        """Noted before, as an answer may be lost, and after, as another thread may have read in between."""
+        self._changed.add(trial_id)
+        try:
+            yield
+        finally:
+            self._changed.add(trial_id)
+
     def set_trial_state_values(self, trial_id: int, state: TrialState, values: Sequence[float] | None = None) -> bool:
         """As Optuna does."""
-        self._changed.add(trial_id)
-        return super().set_trial_state_values(trial_id, state, values)
+        with self._changing(trial_id):
+            return super().set_trial_state_values(trial_id, state, values)
 
     def set_trial_intermediate_value(self, trial_id: int, step: int, intermediate_value: float) -> None:
         """As Optuna does."""
-        self._changed.add(trial_id)
-        super().set_trial_intermediate_value(trial_id, step, intermediate_value)
+        with self._changing(trial_id):
+            super().set_trial_intermediate_value(trial_id, step, intermediate_value)
 
     def set_trial_user_attr(self, trial_id: int, key: str, value: Any) -> None:
         """As Optuna does."""
-        self._changed.add(trial_id)
-        super().set_trial_user_attr(trial_id, key, value)
+        with self._changing(trial_id):
+            super().set_trial_user_attr(trial_id, key, value)
 
     def set_trial_system_attr(self, trial_id: int, key: str, value: Any) -> None:
         """As Optuna does."""
-        self._changed.add(trial_id)
-        super().set_trial_system_attr(trial_id, key, value)
+        with self._changing(trial_id):
+            super().set_trial_system_attr(trial_id, key, value)
 
 
 class NumberedStorage(ChangedTrials):
