@@ -34,7 +34,7 @@ _HEADS = (
     "Nodes", "Workers", "Trials", "Seconds each", "Sampler, rule", "Whole trials an hour", "Of what is possible",
     "Waits for the next trial, s", "between epochs, s", "All at work after, s", "Driver, CPU s a trial", "Driver, MiB", "Load",
 )  # fmt: skip
-_PATIENT = {  # nodes that share two cores start their workers slowly
+_PATIENT: dict[str, Any] = {  # nodes that share two cores start their workers slowly
     "RAY_worker_register_timeout_seconds": "600",
     "RAY_worker_niceness": "0",
     "RAY_prestart_worker_first_driver": "false",  # those have not our code, so trials run in others
@@ -177,7 +177,7 @@ def _worker(seconds: float, shared: Path) -> type:
     message, curve, clock, sleep = MESSAGE, _curve_by_value(), time.time, time.sleep
 
     class Sleeps(TrialWorker):
-        def setup(self, config: dict[str, Any], data: Any) -> None:
+        def setup(self, config: dict[str, Any], data: Any) -> None:  # type: ignore[override]  # tune.with_parameters adds it
             self._notes, self._what, self._since = shared / f"{uuid.uuid4()}.waits", "begun", clock()
             super().setup(config, data)
 
