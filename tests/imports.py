@@ -26,7 +26,8 @@ NOT_BY_STATEMENT = {
     "pipeline.cluster.node": [],  # __file__: the package as a node has it
     "pipeline.search.joined_ray": [],  # __file__: the package, which every node gets
     "pipeline.commands.sending": [],  # __file__: the code that a job is sent
-    "pipeline.search.worker_forks": [],  # __file__: the script that asks for a fork; runpy: the one that Ray's workers run
+    "pipeline.search.worker_forks": ["pipeline.search.forking_process"],  # a process; __file__: the script that asks for a fork
+    "pipeline.search.forked_worker": [],  # runpy: the script that Ray's workers run
     "pipeline.search.ray_environment": [],  # __file__: where Ray's workers find the package
 }
 

@@ -42,6 +42,7 @@ DOORS = {
     "ray": [
         "pipeline.cluster.gcs",
         "pipeline.cluster.job_server",
+        "pipeline.search.forking_process",
         "pipeline.search.joined_ray",
         "pipeline.search.local_ray",
         "pipeline.search.ray_environment",
@@ -49,7 +50,6 @@ DOORS = {
         "pipeline.search.ray_thread",
         "pipeline.search.tuner",
         "pipeline.search.worker",
-        "pipeline.search.worker_forks",
     ],
     "grpc": ["pipeline.cluster.gcs"],
     "optuna": ["pipeline.study", "pipeline.search"],
