@@ -17,8 +17,10 @@ from pipeline.search.messages import Message
 from pipeline.search.settings import SearchParams
 from pipeline.search.space import Space
 from pipeline.study import store, tables
+from pipeline.study.asking import Asking
 from pipeline.study.clerk import AtOnce
 from pipeline.study.records import StudyRow
+from pipeline.study.snapshots import Snapshots
 from pipeline.training.hyperparameters import Value
 from pipeline.training.metrics import EpochMetrics
 
@@ -53,7 +55,8 @@ class MemoryStudy(store.Study):
         self._storage = optuna.storages.InMemoryStorage()  # type: ignore[assignment]  # the part of RDBStorage that a study uses
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         self._optuna = optuna.create_study(storage=self._storage, study_name=row.study_id, directions=store.directions(row))
-        self._ended, self._count, self._given = {}, 0, []
+        self._asking = Asking(self._optuna, row.study_id, repeated=False)
+        self._snapshots = Snapshots(self._optuna, row.study_id, self._engine)
         with self._engine.begin() as connection:
             connection.execute(sa.insert(tables.studies).values(**vars(row)))
 

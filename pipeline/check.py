@@ -28,7 +28,7 @@ from pipeline.search.resources import Resources
 from pipeline.search.settings import Limits, SearchParams
 from pipeline.search.space import Space
 from pipeline.search.space_checks import listed
-from pipeline.study import database, store
+from pipeline.study import database, studies
 from pipeline.tracking.connection import connect, reaching
 from pipeline.training.hyperparameters import FAMILY, Value
 
@@ -186,7 +186,7 @@ def _studies(address: str) -> list[str]:
     """How the study's database answers, where it is a server; a file is nothing to be told of."""
     if not database.shared(address):
         return []
-    return [f"study: {redacted(address)} answers, with {len(store.rows(address))} studies so far"]
+    return [f"study: {redacted(address)} answers, with {len(studies.rows(address))} studies so far"]
 
 
 def _reach(uri: str) -> str:

@@ -11,7 +11,7 @@ import pytest
 
 from pipeline.errors import NetworkFile
 from pipeline.mounts import file_system, refuse_network
-from pipeline.study import store
+from pipeline.study import studies
 from pipeline.tracking.connection import connect
 from tests.cluster.servers import _rclone
 
@@ -73,7 +73,7 @@ def test_study_and_mlflow_are_refused_on_a_file_system_that_is_mounted_from_else
     subprocess.run([str(_rclone()), "mount", "--daemon", str(there), str(here)], check=True)
     try:
         with pytest.raises(NetworkFile, match="the study"):
-            store.rows(f"sqlite:///{here / 'studies.db'}")
+            studies.rows(f"sqlite:///{here / 'studies.db'}")
         with pytest.raises(NetworkFile, match="MLflow"):
             connect(f"sqlite:///{here / 'mlflow.db'}")
         assert list(there.iterdir()) == []

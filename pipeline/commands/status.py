@@ -87,11 +87,11 @@ def _standing(state: Path, url: str) -> Standing | None:
     """Of the study that somebody searches on, here or on another machine, else of the one begun last; None before the first."""
     from pipeline.search import lock
     from pipeline.search.standing import stand
-    from pipeline.study import claim, store
+    from pipeline.study import claim, store, studies
 
-    if not store.begun(url):
+    if not studies.begun(url):
         return None
-    rows = [(row, state / "studies" / row.study_id) for row in reversed(store.rows(url))]
+    rows = [(row, state / "studies" / row.study_id) for row in reversed(studies.rows(url))]
     elsewhere = claim.holders(url)
     held = [(row, folder, lock.holder(folder / "lock") or elsewhere.get(row.study_id)) for row, folder in rows]
     row, folder, by = next((one for one in held if one[2] is not None), held[0] if held else (None, None, None))

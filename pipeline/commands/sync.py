@@ -22,15 +22,15 @@ if TYPE_CHECKING:
 def _act(options: argparse.Namespace) -> None:
     root = project.enter()
     parameters = params.load(layout.PARAMS)
-    from pipeline.study import store
+    from pipeline.study import store, studies
     from pipeline.tracking.project import project as show
 
     url = project.study_database(root, parameters)
-    latest = store.latest(url)
+    latest = studies.latest(url)
     if latest is None:
         raise MissingFile("a study", where=redacted(url), why="nothing was searched here yet", remedy="run `dvc repro` first")
     searched = project.searched_study()
-    study_id = searched if searched and store.known(url, searched) else latest.study_id
+    study_id = searched if searched and studies.known(url, searched) else latest.study_id
     uri = project.tracking_uri(root, parameters)
 
     def watched(trials: Sequence[TrialRecord]) -> Iterator[TrialRecord]:

@@ -22,7 +22,7 @@ from pipeline.search.forecast import Pace, duration
 from pipeline.search.settings import SearchParams
 from pipeline.search.space import Space
 from pipeline.search.tally import Tally
-from pipeline.study import store
+from pipeline.study import store, studies
 
 _KEPT_AT_BEST = 0.26  # of the epochs planned, when each of two rungs of ASHA stops two trials of three: 1/9·2/3 + 1/3·2/9 + 1/9
 # Estimates, rounded up; benchmarks/bench_scale.py measures them.
@@ -75,7 +75,7 @@ def _recipe() -> Recipe:
 def _used(params: SearchParams, space: Space, recipe: Recipe, database: str) -> Used:
     """By the study that the search would continue."""
     row = run.new_study(params, space, recipe, {})
-    if not store.begun(database):
+    if not studies.begun(database):
         return Used()
     try:
         study = store.Study(database, row.study_id)

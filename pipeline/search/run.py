@@ -31,7 +31,7 @@ from pipeline.search.settings import Limits, SearchParams
 from pipeline.search.space import Space
 from pipeline.search.standing import Ahead, Standing, stand
 from pipeline.search.workplace import Workplace, workplace
-from pipeline.study import store
+from pipeline.study import store, studies
 from pipeline.study.claim import claimed
 from pipeline.study.records import Rerun, StudyRow, StudySnapshot, TrialRecord
 from pipeline.study.reruns import Reruns
@@ -106,7 +106,7 @@ def search(params: SearchParams, space: Space, recipe: Recipe, setting: Setting)
 
         place = workplace(setting.cluster, folder, share, data, asked.stop)
         with interruptible(asked.stop, watched), place.ray as ray:
-            if not store.finished(url, row.study_id):
+            if not studies.finished(url, row.study_id):
                 # On a cluster before anything is written: who is refused leaves nothing behind.
                 ray.ready(lambda: not asked.why) if place.is_cluster else ray.start()
             study, before = store.create(url, row, claim)
@@ -240,7 +240,7 @@ def _train(phases: Phases, params: SearchParams, space: Space, data: TrialData, 
 
 def _trials(url: str, study_id: str) -> tuple[TrialRecord, ...]:
     """Those of this study that there are before it goes on."""
-    return store.read(url, study_id).trials if store.known(url, study_id) else ()
+    return store.read(url, study_id).trials if studies.known(url, study_id) else ()
 
 
 def _data(recipe: Recipe, folder: Path) -> TrialData:

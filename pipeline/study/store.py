@@ -8,28 +8,26 @@ tried again is written once.
 
 from __future__ import annotations
 
-import copy
 import time
 import weakref
-from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from functools import cache, cached_property, partial
-from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Literal, TypeVar
 
 import optuna
 import sqlalchemy as sa
-from optuna.trial import FrozenTrial, TrialState
+from optuna.trial import TrialState
 
 from pipeline.errors import ConvoyError
-from pipeline.study import attributes, database, optuna_storage, reruns, tables, told
-from pipeline.study.attributes import COSTS, GIVEN, NOTE, OUTCOME, PAUSE, PLAN
+from pipeline.study import database, optuna_storage, studies, tables, told
+from pipeline.study.asking import Asking
+from pipeline.study.attributes import COSTS, NOTE, OUTCOME, PAUSE
 from pipeline.study.claim import Claim
 from pipeline.study.clerk import AtOnce, Background, Clerk, Entry
-from pipeline.study.draft import draft
 from pipeline.study.records import Outcome, StudyRow, StudySnapshot, TrialRecord
 from pipeline.study.reruns import Reruns
+from pipeline.study.snapshots import Snapshots
 from pipeline.training.hyperparameters import Value
 from pipeline.training.metrics import EpochMetrics, direction
 
@@ -51,34 +49,6 @@ def reader(url: str, study_id: str) -> Callable[[], StudySnapshot]:
     return lambda: study().snapshot()
 
 
-def begun(url: str) -> bool:
-    """Whether there is a database; a file is not made by asking."""
-    file = sa.make_url(database.address(url)).database
-    return database.shared(url) or (file is not None and Path(file).exists())
-
-
-def rows(url: str) -> list[StudyRow]:
-    """Every study, the one begun last at the end."""
-    with tables.connected(url) as engine:
-        return tables.study_rows(engine)
-
-
-def latest(url: str) -> StudyRow | None:
-    """The study begun last, or None."""
-    known = rows(url)
-    return known[-1] if known else None
-
-
-def known(url: str, study_id: str) -> bool:
-    """Whether the database holds this study."""
-    return any(row.study_id == study_id for row in rows(url))
-
-
-def finished(url: str, study_id: str) -> bool:
-    """Whether the budget of this study was spent when it was searched last."""
-    return any(row.finished for row in rows(url) if row.study_id == study_id)
-
-
 def directions(row: StudyRow) -> list[Literal["minimize", "maximize"]]:
     """What a study wants of its metric, and then of its objectives: less."""
     less: Literal["minimize"] = "minimize"
@@ -92,7 +62,7 @@ def create(
 
     On a server it is written by whoever has the `claim`; tell(line) when that server is away or back.
     """
-    earlier = rows(url)
+    earlier = studies.rows(url)
     begun = any(other.study_id == row.study_id for other in earlier)
     if not begun:
         with tables.connected(url) as engine:
@@ -125,7 +95,7 @@ class Study:
             self._storage = optuna_storage.opened(url, alone=writes)
             opened.callback(self._storage.engine.dispose)
             self._optuna = optuna.load_study(study_name=study_id, storage=self._storage)
-            trials = self._trials()
+            self._asking = Asking(self._optuna, study_id, repeated=database.shared(url))
             weakref.finalize(self, opened.pop_all().close)
         self._clerk: Clerk = AtOnce()
         if claim is not None:
@@ -133,16 +103,14 @@ class Study:
                 claim.guard(engine)
             self._clerk = Background(claim.keep, partial(self._begin_anew, claim), tell)
         self._asked: Entry[TrialRecord] | None = None  # the next trial, while it is not committed yet
-        self._ended: dict[str, TrialRecord] = {}  # these change no more
-        self._count = len(trials)  # the number of the next trial: only who holds the lock adds any
-        self._given = [trial.system_attrs[GIVEN] for trial in trials if GIVEN in trial.system_attrs]
+        self._snapshots = Snapshots(self._optuna, study_id, self._engine)
 
     @property
     def row(self) -> StudyRow:
         """Identity, facts and time used, as stored now."""
         self._clerk.settle()
         with database.reaching(self._url):
-            return next(row for row in tables.study_rows(self._engine) if row.study_id == self.study_id)
+            return tables.study_row(self._engine, self.study_id)
 
     @property
     def behind(self) -> bool:
@@ -184,7 +152,7 @@ class Study:
     @property
     def next_number(self) -> int:
         """The number of the trial asked for next, from 0."""
-        return self._count
+        return self._asking.number
 
     def ask(
         self,
@@ -204,41 +172,12 @@ class Study:
         same sampler.
         """
         if self._asked is None:
-            left = [point for point in first_points if point not in self._given] if given is None else [given]
-            point = dict(left[0]) if left else None
-            key = f"{self.study_id[:8]}-{self._count:04d}"
-            plan = {"trial_key": key, "seed": seed, "started_at": time.time(), "audited": audited}
-            act = self._asking(suggest, sampler, point, plan)
+            act = self._asking.commit(suggest, sampler, seed, first_points=first_points, given=given, audited=audited)
             self._asked = self._clerk.submit(lambda: self._reached(act))
         if not self._clerk.promptly(self._asked) or (trial := self._asked.result) is None:
             return None
         self._asked = None
         return trial
-
-    def _asking(
-        self,
-        suggest: Callable[[optuna.Trial], dict[str, Value]],
-        sampler: optuna.samplers.BaseSampler,
-        point: dict[str, Value] | None,
-        plan: dict[str, Any],
-    ) -> Callable[[], TrialRecord]:
-        """What commits the next trial, however often it is tried: with the values that were drawn when all could be read."""
-        number = self._count
-        drafted: list[FrozenTrial] = []
-
-        def act() -> TrialRecord:
-            if not drafted:
-                # An attempt may break off, after which the next one draws the same.
-                self._optuna.sampler = copy.deepcopy(sampler) if database.shared(self._url) else sampler
-                trial, hyperparameters = draft(self._optuna, number, suggest, point)
-                trial.user_attrs[PLAN] = {**plan, "hyperparameters": hyperparameters}
-                drafted.append(trial)
-            self._optuna.add_trial(drafted[0])
-            self._count = number + 1
-            self._given += [] if point is None else [point]
-            return attributes.record(drafted[0], [])
-
-        return act
 
     def add_epoch(self, key: str, metrics: EpochMetrics, *, stop: bool) -> None:
         """Commit one epoch of a running trial with the stopping rule's decision on it."""
@@ -283,7 +222,7 @@ class Study:
     def repair(self) -> None:
         """Tell Optuna the outcomes that a killed driver committed but did not tell."""
         with database.reaching(self._url):
-            for frozen in self._trials():
+            for frozen in self._optuna.get_trials(deepcopy=False):
                 if OUTCOME in frozen.user_attrs and not frozen.state.is_finished():
                     told.tell(self._optuna, frozen, self._objectives)
 
@@ -291,27 +230,7 @@ class Study:
         """The whole study as frozen values, with all that was to be committed."""
         self._clerk.settle()
         with database.reaching(self._url):
-            return self._snapshot()
-
-    def _snapshot(self) -> StudySnapshot:
-        planned = attributes.by_key(self._trials())
-        changing = [key for key in planned if key not in self._ended]
-        # Read after the trials, of whose epochs the end is the last.
-        curves = self._curves([*changing, *reruns.keys(self._engine, self.study_id)])
-        for key, trial in planned.items():
-            if key not in self._ended and trial.state.is_finished():
-                self._ended[key] = attributes.record(trial, curves[key])
-        row = next(row for row in tables.study_rows(self._engine) if row.study_id == self.study_id)
-        return StudySnapshot(
-            study_id=self.study_id,
-            created_at=row.created_at,
-            metric=row.metric,
-            identity=row.identity,
-            facts=row.facts,
-            trials=tuple(self._ended.get(key) or attributes.record(trial, curves[key]) for key, trial in planned.items()),
-            finished=row.finished,
-            reruns=reruns.records(self._engine, self.study_id, curves),
-        )
+            return self._snapshots.read()
 
     def _write(self, act: Callable[[], object]) -> None:
         self._clerk.write(lambda: self._reached(act))
@@ -343,17 +262,7 @@ class Study:
 
     @cached_property
     def _objectives(self) -> tuple[str, ...]:
-        return next(row for row in tables.study_rows(self._engine) if row.study_id == self.study_id).objectives
-
-    def _trials(self) -> list[FrozenTrial]:
-        return self._optuna.get_trials(deepcopy=False)
-
-    def _curves(self, keys: Sequence[str]) -> dict[str, list[sa.RowMapping]]:
-        """Trial key → its epochs, of these trials."""
-        curves: dict[str, list[sa.RowMapping]] = defaultdict(list)
-        for epoch in tables.epoch_rows(self._engine, self.study_id, keys):
-            curves[epoch["trial_key"]].append(epoch)
-        return curves
+        return tables.study_row(self._engine, self.study_id).objectives
 
     def _trial_id(self, key: str) -> int:
         """Optuna's own number of the trial, unique in the database."""

@@ -105,6 +105,11 @@ def study_rows(engine: sa.Engine) -> list[StudyRow]:
         return [StudyRow(**row) for row in rows]
 
 
+def study_row(engine: sa.Engine, study_id: str) -> StudyRow:
+    """That of one study."""
+    return next(row for row in study_rows(engine) if row.study_id == study_id)
+
+
 def insert_epoch(engine: sa.Engine, study_id: str, key: str, metrics: EpochMetrics, committed_at: float, stop: bool) -> None:
     """Commit one epoch with the decision taken on it."""
     row = {name: getattr(metrics, name) for name in ("epoch", "seconds", *METRICS)}

@@ -20,7 +20,7 @@ import requests
 from mlflow import MlflowClient
 
 from pipeline import artifacts, layout
-from pipeline.study import store
+from pipeline.study import studies
 from tests import projects, searches
 from tests.cluster.heads import Head, head
 from tests.cluster.servers import S3, Postgres
@@ -194,7 +194,7 @@ def test_without_a_shared_folder_study_and_files_are_in_servers_whose_passwords_
 
             assert "the search ended after 3 trials" in output and (root / layout.SEARCH / "best.yaml").exists()
             assert not (root / "state/studies.db").exists() and not (root / "state/studies").exists()
-            assert len(store.rows(postgres.address("studies"))) == 1
+            assert len(studies.rows(postgres.address("studies"))) == 1
             for canary in (postgres.PASSWORD, objects.SECRET):
                 assert _holding(canary, cluster.folder / "r") == []
 
@@ -239,7 +239,7 @@ def test_dvc_runs_the_search_as_a_job_between_stages_of_this_machine(
     output = run("dvc repro")
     assert "job convoy-search-" in output and "the search ended after 2 trials" in output and "champion" in output
     assert "Running" not in run("dvc repro")
-    assert store.latest(f"sqlite:///{tmp_path / 'storage/state/studies.db'}") is not None
+    assert studies.latest(f"sqlite:///{tmp_path / 'storage/state/studies.db'}") is not None
     assert not (root / "state/studies.db").exists()
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from mlflow import MlflowClient
 
-from pipeline.study import claim, store
+from pipeline.study import claim, studies
 from pipeline.tracking import connection
 from tests import searches
 from tests.cluster.servers import MlflowServer, Postgres, environment
@@ -79,7 +79,7 @@ def test_a_search_registers_and_pulls_through_shared_servers_that_restart_and_no
     mlflow_server.start()
     assert driver.wait(timeout=200) == 0, output.read_text()
 
-    study = store.latest(study_address)
+    study = studies.latest(study_address)
     assert study is not None
     states = Counter(trial.state.name for trial in seen_by_optuna(study_address, study.study_id)[1])
     assert states == {"COMPLETE": 4}

@@ -12,7 +12,7 @@ from pipeline.errors import DoesNotFit, OverLimit
 from pipeline.search import identity
 from pipeline.search.run import _announce, new_study, require_feasible
 from pipeline.search.settings import Limits, SearchParams
-from pipeline.study import store
+from pipeline.study import store, studies
 from tests import projects
 from tests.imports import MODULES, closure
 from tests.search.driving import SPACE, space
@@ -233,4 +233,4 @@ def test_another_space_is_another_study_and_what_differs_is_said(
     begins, again, other = capsys.readouterr().out.splitlines()
     assert begins == again and begins.endswith("begins")
     assert re.fullmatch(r"study \w+ is new; other than \w+: space", other)
-    assert len(store.rows(url)) == 2
+    assert len(studies.rows(url)) == 2

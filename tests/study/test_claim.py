@@ -15,7 +15,7 @@ import pytest
 
 from pipeline.errors import StudyBusy, StudyUnreachable
 from pipeline.study import claim as claims
-from pipeline.study import store, tables
+from pipeline.study import store, studies, tables
 from pipeline.study.claim import Claim, claimed
 from pipeline.study.holder import Holder
 from tests.cluster.servers import Postgres
@@ -149,7 +149,7 @@ def test_a_server_that_is_away_or_lets_nobody_in_is_named_without_the_password(o
     wrong = url.replace(Postgres.PASSWORD, "canary")
     for address, said in ((wrong, "password authentication failed"), (url, "efused")):
         with pytest.raises(StudyUnreachable, match=said) as caught:
-            store.rows(address)
+            studies.rows(address)
         assert "canary" not in str(caught.value) and Postgres.PASSWORD not in str(caught.value)
         assert f"127.0.0.1:{own_server.port}/studies" in str(caught.value) and caught.value.exit_code == 4
         own_server.stop()

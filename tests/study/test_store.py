@@ -5,7 +5,7 @@ from dataclasses import replace
 import optuna
 import pytest
 
-from pipeline.study import store
+from pipeline.study import store, studies
 from pipeline.study.records import Outcome, StudyRow, TrialRecord
 from pipeline.training.metrics import EpochMetrics
 from tests.study.plain import seen_by_optuna
@@ -153,4 +153,4 @@ def test_a_new_study_names_the_one_before_and_a_known_one_does_not(url: str, stu
     other = StudyRow("ffff", 2.0, "val_accuracy", {"data": "other"}, {}, 0.0, False)
     assert store.create(url, other)[1] == ROW
     assert store.create(url, other)[1] is None
-    assert store.latest(url) == other
+    assert studies.latest(url) == other
