@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import os
 import shutil
@@ -12,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.clones import clone, commit
 from tests.cluster.servers import HOST, S3, Sshd
-from tests.searches import REPOSITORY
 
 pytestmark = pytest.mark.cluster
 STAGES = ("ingest", "split", "preprocess")
@@ -41,13 +42,9 @@ def contents(folder: Path) -> dict[str, str]:
 @pytest.fixture(scope="module")
 def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A clone of this project in which the first three stages have run, with its dvc.lock committed."""
-    folder = tmp_path_factory.mktemp("remotes") / "prepared"
-    subprocess.run(["git", "clone", "--quiet", str(REPOSITORY), str(folder)], check=True)
-    for changed in subprocess.run(["git", "ls-files", "-m"], cwd=REPOSITORY, capture_output=True, text=True).stdout.split():
-        shutil.copy(REPOSITORY / changed, folder / changed)
+    folder = clone(tmp_path_factory.mktemp("remotes") / "prepared")
     dvc(folder, "repro", "preprocess")
-    run(folder, "git", "add", "--all")
-    run(folder, "git", "-c", "user.name=t", "-c", "user.email=t@localhost", "commit", "--quiet", "--message", "prepared")
+    commit(functools.partial(run, folder), "prepared")
     return folder
 
 
@@ -75,8 +72,7 @@ def pushed_and_pulled(prepared: Path, tmp_path: Path, url: str, settings: Mappin
     (prepared / ".dvc/config.local").unlink(missing_ok=True)
     remote(prepared, url, settings)
     assert "pushed" in dvc(prepared, "push", *STAGES, **variables)
-    fresh = tmp_path / "fresh"
-    subprocess.run(["git", "clone", "--quiet", str(prepared), str(fresh)], check=True)
+    fresh = clone(tmp_path / "fresh", prepared)
     remote(fresh, url, settings)
     dvc(fresh, "pull", *STAGES, **variables)
     assert contents(fresh) == contents(prepared) != {}
