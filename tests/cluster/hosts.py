@@ -17,6 +17,7 @@ A host sees the file system of this machine but for /tmp, /dev/shm and $HOME, wh
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import itertools
 import os
 import secrets
@@ -73,8 +74,22 @@ class Host:
         self, *command: str, cwd: str = "/tmp", output: IO[str] | int | None = None, **environment: str
     ) -> subprocess.Popen[str]:
         """Start a command on this host; what it starts dies with the host, and `program(popen)` is the command itself."""
-        enter = ["nsenter", "-t", str(self.pid), "-m", "-u", "-i", "-n", "-p", "--", "env", "-C", cwd, *command]
+        enter = self.command(*command, cwd=cwd)
         return subprocess.Popen(enter, env=self._environment(environment), stdout=output, stderr=output, text=True)
+
+    def command(self, *command: str, cwd: str = "/tmp") -> list[str]:
+        """What starts a command on this host."""
+        return ["nsenter", "-t", str(self.pid), "-m", "-u", "-i", "-n", "-p", "--", "env", "-C", cwd, *command]
+
+    @contextlib.contextmanager
+    def network_of(self) -> Iterator[None]:
+        """While the block runs this thread, and no other, stands in the network of the host."""
+        with Path("/proc/thread-self/ns/net").open() as before, Path(f"/proc/{self.pid}/ns/net").open() as there:
+            _enter(there)
+            try:
+                yield
+            finally:
+                _enter(before)
 
     def run(self, *command: str, cwd: str = "/tmp", timeout: float = 120, **environment: str) -> str:
         """What a command prints on this host; the test fails with it when the command does."""
@@ -232,6 +247,11 @@ def _furnish(hostname: str, hidden: Sequence[Path], seen: Sequence[Path]) -> str
         "while sleep 0.5; do :; done",
     ]
     return "\n".join(lines)
+
+
+def _enter(namespace: IO[str]) -> None:
+    if ctypes.CDLL(None, use_errno=True).setns(namespace.fileno(), 0):
+        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
 
 
 def _end(init: subprocess.Popen[bytes]) -> None:

@@ -12,10 +12,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 from pipeline.study import store
 from pipeline.study.records import StudySnapshot
 from tests import searches
-from tests.cluster.hosts import REPOSITORY, Host, Network, network, program, start_ray
+from tests.cluster.hosts import REPOSITORY, Host, Network, network, program, start_ray, until
 
 FOLDER = "/tmp/project"
 
@@ -74,7 +76,7 @@ class Driver:
         """So far."""
         return self.file.read_text()
 
-    def end(self, seconds: float = 180) -> int:
+    def end(self, seconds: float = 500) -> int:
         """Its exit code."""
         return self.process.wait(seconds)
 
@@ -94,6 +96,35 @@ def cluster(shared: Path, nodes: int = 0, token: str | None = None, shares: bool
         made = Cluster(hosts, head, shared)
         made.join(nodes)
         yield made
+
+
+def training(cluster: Cluster, driver: Driver, trials: int, epoch: int = 10) -> None:
+    """Wait until so many trials have begun this epoch."""
+
+    def begun() -> bool:
+        assert driver.process.poll() is None, driver.output
+        return len({entry["trial_key"] for entry in cluster.ledger() if entry["epoch"] >= epoch}) >= trials
+
+    until(begun, 300, "they train")
+
+
+def trains_here(cluster: Cluster) -> tuple[Host, str]:
+    """A node that trains, and the trial that it has begun last."""
+    nodes = {host.run("hostname").strip(): host for host in cluster.nodes}
+    entry = [entry for entry in cluster.ledger() if entry["host"] in nodes][-1]
+    return nodes[entry["host"]], str(entry["trial_key"])
+
+
+def workers(host: Host) -> list[psutil.Process]:
+    """What trains there, or is about to."""
+
+    def trains(process: psutil.Process) -> bool:
+        try:
+            return "TrialWorker" in " ".join(process.cmdline()) or "ResourceTrainable" in " ".join(process.cmdline())
+        except psutil.NoSuchProcess:
+            return False
+
+    return [process for process in host.processes() if trains(process)]
 
 
 def snapshot(project: Path, scratch: Path) -> StudySnapshot:

@@ -12,7 +12,8 @@ from mlflow import MlflowClient
 from pipeline.study.records import StudySnapshot
 from pipeline.tracking import follow as following
 from pipeline.tracking.follow import follow
-from tests.cluster.servers import MlflowServer, Proxy
+from tests.cluster.proxy import Proxy
+from tests.cluster.servers import MlflowServer
 from tests.tracking.studies import Runs, study, trial
 
 AWAY = ("refuse", "silent", "hole", "reset", "cut", "deaf", "trickle", "busy", "broken")

@@ -23,7 +23,7 @@ def sshd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sshd]:
     folder = tmp_path_factory.mktemp("ssh")
     with Sshd(folder) as server:
         (folder / "home/.ssh").mkdir(parents=True)
-        (folder / "home/.ssh/config").write_text(server.config().read_text())
+        (folder / "home/.ssh/config").write_text(server.config())
         with environment({"HOME": str(folder / "home")}):
             yield server
 
@@ -36,7 +36,7 @@ def place(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
         yield str(folder)
     elif request.param == "ssh":
         server = request.getfixturevalue("sshd")
-        yield f"ssh://{server.user}@127.0.0.1:{server.port}{folder}"
+        yield server.address(folder)
     else:
         with S3(folder) as s3, environment(s3.credentials()):
             yield f"{s3.create('convoy')}/some/folder"
@@ -89,12 +89,12 @@ def test_checkpoints_of_several_attempts(place: str) -> None:
 def test_a_host_whose_key_is_not_known_is_not_trusted(sshd: Sshd, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / ".ssh").mkdir()
     (tmp_path / "known_hosts").touch()
-    config = sshd.config().read_text().replace(str(sshd.known_hosts), str(tmp_path / "known_hosts"))
+    config = sshd.config(known_hosts=tmp_path / "known_hosts")
     (tmp_path / ".ssh/config").write_text(config)
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setattr(remote, "_ATTEMPTS", 1)
     with pytest.raises(StorageLost, match=r"[Hh]ost key"):
-        _another(f"ssh://{sshd.user}@127.0.0.1:{sshd.port}{tmp_path}").read("a")
+        _another(sshd.address(tmp_path)).read("a")
 
 
 @pytest.mark.cluster
@@ -102,16 +102,16 @@ def test_a_server_that_is_away_for_a_moment_is_waited_for(tmp_path: Path, monkey
     with S3(tmp_path) as s3, environment(s3.credentials()):
         storage = _another(f"{s3.create('convoy')}/folder")
         storage.write("a", b"1")
-        s3.__exit__()
-        timer = threading.Timer(1.0, s3.__enter__)
+        s3.stop()
+        timer = threading.Timer(1.0, s3.start)
         timer.start()
         assert storage.read("a") == b"1"
         timer.join()
-        s3.__exit__()
+        s3.stop()
         monkeypatch.setattr(remote, "_ATTEMPTS", 1)
         with pytest.raises(StorageLost, match="s3://convoy/folder"):
             storage.read("a")
-        s3.__enter__()
+        s3.start()
 
 
 def _another(place: str) -> Storage:

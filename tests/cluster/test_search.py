@@ -8,12 +8,9 @@ from __future__ import annotations
 import json
 import time
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
 from mlflow.entities import Run
 from ray.autoscaler._private.fake_multi_node.node_provider import FAKE_HEAD_NODE_ID
@@ -21,8 +18,9 @@ from ray.autoscaler._private.fake_multi_node.node_provider import FAKE_HEAD_NODE
 from pipeline.study.records import StudySnapshot
 from pipeline.tracking.connection import connect
 from tests import searches
-from tests.cluster.hosts import HOME, Host, needs_hosts, network, program, start_ray, until
-from tests.cluster.searching import Cluster, Driver, cluster, snapshot
+from tests.cluster.hosts import Host, needs_hosts, network, program, start_ray, until
+from tests.cluster.searching import Cluster, cluster, snapshot, training, trains_here, workers
+from tests.cluster.servers import Sshd
 from tests.search.driving import story
 
 pytestmark = [needs_hosts, pytest.mark.cluster]
@@ -80,22 +78,6 @@ def runs(project: Path, tmp_path: Path) -> list[Run]:
     copy.write_bytes((project / "mlflow.db").read_bytes())
     client = connect(f"sqlite:///{copy}")
     return list(client.search_runs([experiment.experiment_id for experiment in client.search_experiments()]))
-
-
-def training(cluster: Cluster, driver: Driver, trials: int) -> None:
-    """Wait until so many trials have begun their 10th epoch."""
-
-    def begun() -> bool:
-        assert driver.process.poll() is None, driver.output
-        return len({entry["trial_key"] for entry in cluster.ledger() if entry["epoch"] >= 10}) >= trials
-
-    until(begun, 120, "they train")
-
-
-def trains_here(cluster: Cluster) -> tuple[Host, str]:
-    """A node that trains, and the trial that it has begun last."""
-    entry = cluster.ledger()[-1]
-    return next(host for host in cluster.nodes if host.run("hostname").strip() == entry["host"]), str(entry["trial_key"])
 
 
 def test_a_node_whose_power_fails_costs_its_trial_an_epoch(
@@ -184,11 +166,13 @@ def test_a_head_that_is_lost_ends_the_search_in_half_a_minute_and_a_new_one_goes
 def test_without_any_shared_folder_checkpoints_go_through_ssh_and_a_trial_goes_on_elsewhere(
     tmp_path: Path, migrated_mlflow: Path, undisturbed: StudySnapshot
 ) -> None:
-    with cluster(tmp_path / "shared", shares=False) as made:
+    folder = tmp_path / "server"
+    folder.mkdir()
+    with cluster(folder / "store", shares=False) as made:
         made.join(2, shares=False)
-        with sshd(made.head, [made.head, *made.nodes]) as address:
-            made.shared = made.head.path("/tmp/store")
-            project = made.project(migrated_mlflow, storage=f"{address}/tmp/store", **LONG)
+        with Sshd(folder, on=made.hosts.add(seen=[folder])) as server:
+            server.introduce_to(made.head, *made.nodes)
+            project = made.project(migrated_mlflow, storage=server.address(made.shared), **LONG)
             driver = made.search()
             training(made, driver, 2)
             lost, key = trains_here(made)
@@ -220,43 +204,10 @@ def test_a_cluster_that_grows_on_demand_grows_and_is_told_when_no_more_is_needed
         until(lambda: "CPU" not in head.run("ray", "status", RAY_AUTH_MODE="token"), 90, "all nodes have gone")
 
 
-@contextmanager
-def sshd(server: Host, clients: list[Host]) -> Iterator[str]:
-    """The address of an sshd on a host, whose key the clients know and which knows theirs."""
-    if not Path("/usr/sbin/sshd").exists():
-        pytest.skip("no sshd: apt-get install openssh-server")
-    for name in ("host", "user"):
-        server.run("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", f"{HOME}/{name}_key")
-    key, public = (server.path(f"{HOME}/{name}").read_text() for name in ("user_key", "host_key.pub"))
-    server.write(f"{HOME}/authorized_keys", server.path(f"{HOME}/user_key.pub").read_text())
-    for client in clients:
-        client.write(f"{HOME}/.ssh/id_ed25519", key)
-        client.write(f"{HOME}/.ssh/known_hosts", f"{server.address} {public}")
-    settings = {"Port": 22, "HostKey": f"{HOME}/host_key", "AuthorizedKeysFile": f"{HOME}/authorized_keys", "UsePAM": "no"}
-    settings |= {"StrictModes": "no", "PasswordAuthentication": "no", "Subsystem": "sftp internal-sftp", "PidFile": "none"}
-    options = [word for name, value in settings.items() for word in ("-o", f"{name}={value}")]
-    Path("/run/sshd").mkdir(mode=0o755, exist_ok=True)  # where it gives up its rights
-    with server.popen("/usr/sbin/sshd", "-D", "-e", "-f", "/dev/null", *options) as process:
-        yield f"ssh://root@{server.address}"
-        program(process).kill()
-
-
 def kill_raylet(host: Host) -> None:
     """And nothing else."""
     (raylet,) = (process for process in host.processes() if process.name() == "raylet")
     raylet.kill()
-
-
-def workers(host: Host) -> list[psutil.Process]:
-    """What trains there, or is about to."""
-
-    def trains(process: psutil.Process) -> bool:
-        try:
-            return "TrialWorker" in " ".join(process.cmdline()) or "ResourceTrainable" in " ".join(process.cmdline())
-        except psutil.NoSuchProcess:
-            return False
-
-    return [process for process in host.processes() if trains(process)]
 
 
 @pytest.fixture(scope="class")

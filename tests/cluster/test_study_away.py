@@ -16,7 +16,8 @@ from pipeline.search.conductor import Conductor
 from pipeline.study import clerk, store
 from pipeline.study.claim import claimed
 from pipeline.study.records import TrialRecord
-from tests.cluster.servers import Postgres, Proxy
+from tests.cluster.proxy import Proxy
+from tests.cluster.servers import Postgres
 from tests.search.driving import STUDY, Search, story
 
 OWNER = {"process": {"pid": 41, "started": 5.0}, "host": "there", "command": "convoy search"}
