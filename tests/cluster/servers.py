@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import getpass
 import os
+import secrets
 import shutil
 import signal
 import socket
@@ -108,7 +109,7 @@ class Server:
 class Postgres(Server):
     """A PostgreSQL server whose owner `convoy` has a password."""
 
-    USER, PASSWORD = "convoy", "postgres-secret"
+    USER, PASSWORD = "convoy", f"of-postgres-{secrets.token_hex(8)}"  # of this process: no file of ours holds it
 
     def __init__(self, folder: Path, on: Host | None = None) -> None:
         """Makes an empty cluster of databases; nothing runs yet."""
@@ -191,7 +192,7 @@ def _postgres_programs() -> Path:
 class MlflowServer(Server):
     """MLflow's server on a database, with artifacts through it and basic authentication if wanted."""
 
-    ADMIN, PASSWORD = "admin", "mlflow-admin-secret"
+    ADMIN, PASSWORD = "admin", f"of-mlflow-{secrets.token_hex(8)}"
 
     def __init__(self, folder: Path, store: str, *, auth: bool = True, on: Host | None = None) -> None:
         """`store`: the database of runs and models, such as Postgres.create gives; users are kept beside it."""
@@ -321,7 +322,7 @@ class Sshd(Server):
 class S3(Server):
     """rclone's S3 server on a folder: every bucket is a folder in it, every request has to be signed."""
 
-    KEY, SECRET = "CONVOYTESTKEY", "s3-secret-of-this-test"
+    KEY, SECRET = "CONVOYTESTKEY", f"of-s3-{secrets.token_hex(8)}"
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder / "s3", None)

@@ -22,6 +22,7 @@ from mlflow import MlflowClient
 from pipeline import artifacts, layout
 from pipeline.study import studies
 from tests import projects, searches
+from tests.cluster.canaries import holding
 from tests.cluster.heads import Head, head
 from tests.cluster.servers import S3, Postgres
 
@@ -96,8 +97,7 @@ def test_a_search_is_a_job_and_its_results_come_back_without_a_secret_leaving(pr
     token = cluster.token_file.read_text()
     told = json.dumps(_details(cluster, job["job_id"]))
     assert CANARY not in told and token not in told
-    assert _holding(CANARY, cluster.folder / "r") == _holding(token, cluster.folder / "r") == []
-    assert _holding(CANARY, project.parent / "storage") == []
+    assert holding(cluster.folder / "r", CANARY, token) == holding(project.parent / "storage", CANARY) == []
     assert "was done before" in convoy(project, cluster, "search") and len(jobs(project, cluster)) == 1
 
 
@@ -195,8 +195,7 @@ def test_without_a_shared_folder_study_and_files_are_in_servers_whose_passwords_
             assert "the search ended after 3 trials" in output and (root / layout.SEARCH / "best.yaml").exists()
             assert not (root / "state/studies.db").exists() and not (root / "state/studies").exists()
             assert len(studies.rows(postgres.address("studies"))) == 1
-            for canary in (postgres.PASSWORD, objects.SECRET):
-                assert _holding(canary, cluster.folder / "r") == []
+            assert holding(cluster.folder / "r", postgres.PASSWORD, objects.SECRET) == []
 
 
 def test_dvc_runs_the_search_as_a_job_between_stages_of_this_machine(
@@ -294,12 +293,6 @@ def _environment(cluster: Head) -> dict[str, str]:
 def _details(cluster: Head, job_id: str) -> Any:
     headers = {"Authorization": f"Bearer {cluster.token_file.read_text()}"}
     return requests.get(f"{cluster.address}/api/jobs/{job_id}", headers=headers, timeout=30).json()
-
-
-def _holding(text: str, folder: Path) -> list[Path]:
-    """The files beneath that hold this text."""
-    files = (file for file in folder.rglob("*") if file.is_file())
-    return [file for file in files if text.encode() in file.read_bytes()]
 
 
 def _wait_for(reached: Any, seconds: float = 120) -> None:

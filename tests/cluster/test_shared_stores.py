@@ -18,6 +18,7 @@ from mlflow import MlflowClient
 from pipeline.study import claim, studies
 from pipeline.tracking import connection
 from tests import searches
+from tests.cluster.canaries import holding
 from tests.cluster.servers import MlflowServer, Postgres, environment
 from tests.study.plain import seen_by_optuna
 
@@ -36,15 +37,6 @@ def convoy(folder: Path, *command: str, **variables: str) -> subprocess.Complete
     env = {**os.environ, "PYTHONPATH": str(searches.REPOSITORY), **variables}
     line = [sys.executable, "-m", "pipeline", *command]
     return subprocess.run(line, cwd=folder, env=env, capture_output=True, text=True, timeout=300, check=False)
-
-
-def holding(folder: Path, secrets: tuple[str, ...]) -> list[str]:
-    """The files below that hold one of these, whatever they are."""
-    files = [file for file in folder.rglob("*") if file.is_file() and not file.is_symlink()]
-    found = [(file, file.read_bytes()) for file in files]
-    return [
-        f"{file.relative_to(folder)}: {secret}" for file, content in found for secret in secrets if secret.encode() in content
-    ]
 
 
 @pytest.mark.cluster
@@ -105,7 +97,7 @@ def test_a_search_registers_and_pulls_through_shared_servers_that_restart_and_no
         dump = ["pg_dump", "--dbname", postgres.address(name), "--file", str(dumps / f"{name}.sql")]
         subprocess.run(dump, check=True)
     assert "convoy_epochs" in (dumps / "study.sql").read_text()
-    assert holding(folder, CANARIES) + holding(dumps, CANARIES) + holding(mlflow_server.folder / "artifacts", CANARIES) == []
+    assert [found for place in (folder, dumps, mlflow_server.folder / "artifacts") for found in holding(place, *CANARIES)] == []
 
 
 @pytest.mark.cluster
@@ -138,7 +130,7 @@ def test_a_password_in_an_address_is_shown_nowhere_by_a_command_that_fails(
     checked = convoy(folder, "check", CONVOY_STUDY_URI=wrong, MLFLOW_TRACKING_URI="http://me:canary-of-mlflow@127.0.0.1:9")
     assert "E410" in checked.stderr and "E401" in checked.stderr
     assert "canary" not in done.stdout + done.stderr + checked.stdout + checked.stderr
-    assert holding(folder, ("canary",)) == []
+    assert holding(folder, "canary") == []
 
 
 def test_others_may_not_read_the_credentials_of_mlflow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
