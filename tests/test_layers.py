@@ -45,6 +45,7 @@ DOORS = {
         "pipeline.search.forking_process",
         "pipeline.search.joined_ray",
         "pipeline.search.local_ray",
+        "pipeline.search.ray_board",
         "pipeline.search.ray_environment",
         "pipeline.search.ray_processes",
         "pipeline.search.ray_thread",

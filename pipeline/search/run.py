@@ -18,6 +18,7 @@ from pipeline.search import lock as locking
 from pipeline.search.allotment import Allotment, allot
 from pipeline.search.conductor import Conductor
 from pipeline.search.forecast import Work, costs
+from pipeline.search.hangs import Hangs
 from pipeline.search.interruption import EXIT_CODES, Asked, interruptible
 from pipeline.search.lock import owner, study_lock
 from pipeline.search.messages import Assignment, TrialData
@@ -209,7 +210,8 @@ def _phases(
 
 
 def _train(phases: Phases, params: SearchParams, space: Space, data: TrialData, folder: Path, place: Workplace) -> None:
-    from pipeline.search.tuner import train_all  # takes seconds, during which Ray starts
+    from pipeline.search import ray_board  # takes seconds, during which Ray starts
+    from pipeline.search.tuner import train_all
 
     if not place.ray.ready(lambda: not phases.over):
         return
@@ -235,7 +237,7 @@ def _train(phases: Phases, params: SearchParams, space: Space, data: TrialData, 
             attempt=next(attempts),
         )
 
-    train_all(phases, assign, data, room, folder / "ray", attempts)
+    train_all(phases, assign, data, room, folder / "ray", Hangs(60 * params.stall_minutes, ray_board.read), attempts)
 
 
 def _trials(url: str, study_id: str) -> tuple[TrialRecord, ...]:

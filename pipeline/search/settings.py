@@ -84,6 +84,7 @@ class SearchParams(Section):
     reselect: Reselect = Field(default_factory=Reselect)
     cpus_per_trial: Amount = "auto"
     gpus_per_trial: Amount = "auto"
+    stall_minutes: float = Field(default=10, ge=1)  # without a batch, after which a worker is taken for hung
     # MLFLOW_TRACKING_URI by default, else mlflow.db of the main repository
     tracking_uri: Annotated[str, AfterValidator(without_password)] | None = None
     experiment: str = Field(default="convoy", min_length=1)

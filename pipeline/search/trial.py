@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 import traceback
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -27,15 +27,17 @@ from pipeline.training.out_of_memory import OutOfMemory, within_memory
 from pipeline.training.ranks import RankLost
 from pipeline.training.tensors import tensors
 
+Beat = Callable[[], None]  # to be called whenever something that takes long is done
 
-def run_trial(assignment: Assignment, data: TrialData) -> Generator[Message]:
+
+def run_trial(assignment: Assignment, data: TrialData, beat: Beat = lambda: None) -> Generator[Message]:
     """Train what is left of the trial; one message an epoch, after its checkpoint is on disk, and before them one on latency.
 
     After a resume the first message repeats the epochs that the checkpoint already holds, since the driver may have
     missed the last of them. Whatever goes wrong in the trial itself is the last message, not an exception.
     """
     try:
-        yield from _epochs(assignment, data)
+        yield from _epochs(assignment, data, beat)
     except Diverged as divergence:
         yield Message(assignment.trial_key, end="diverged", reason=str(divergence))
     except OutOfMemory as refusal:
@@ -51,7 +53,7 @@ def run_trial(assignment: Assignment, data: TrialData) -> Generator[Message]:
         yield Message(assignment.trial_key, end="failed", reason=traceback.format_exc())
 
 
-def _epochs(assignment: Assignment, data: TrialData) -> Iterator[Message]:
+def _epochs(assignment: Assignment, data: TrialData, beat: Beat) -> Iterator[Message]:
     torch.set_num_threads(assignment.threads)
     if assignment.images_at_a_time == 0:
         why = "its worker was killed for want of memory, however few images went at a time"
@@ -60,10 +62,11 @@ def _epochs(assignment: Assignment, data: TrialData) -> Iterator[Message]:
     if not Checkpoints(assignment.folder, assignment.trial_key, assignment.attempt).reachable():
         yield Message(assignment.trial_key, end="not shared", reason=f"{platform.node()} does not see {assignment.folder}")
         return
+    beat()
     gpu.take(assignment.device, assignment.trials_a_gpu)
 
     def attempt(images_at_a_time: int | None) -> Iterator[Message]:
-        return _attempt(assignment, data, images_at_a_time)
+        return _attempt(assignment, data, images_at_a_time, beat)
 
     if assignment.trials_a_gpu > 1:  # beside fewer others the whole batch may fit, which is exact
         yield from attempt(assignment.images_at_a_time)
@@ -71,13 +74,16 @@ def _epochs(assignment: Assignment, data: TrialData) -> Iterator[Message]:
         yield from within_memory(attempt, assignment.images_at_a_time)
 
 
-def _attempt(assignment: Assignment, data: TrialData, images_at_a_time: int | None) -> Iterator[Message]:
+def _attempt(assignment: Assignment, data: TrialData, images_at_a_time: int | None, beat: Beat) -> Iterator[Message]:
     """From the last checkpoint on."""
     key, checkpoints = assignment.trial_key, Checkpoints(assignment.folder, assignment.trial_key, assignment.attempt)
     meeting = Path.cwd() if assignment.attempt else Path(assignment.folder)  # the ranks are processes of one machine
     data = data if assignment.fold is None else data.holding_out(assignment.fold)
-    with crew(_job(assignment, data, checkpoints.latest(), images_at_a_time), assignment.devices, meeting) as working:
+    checkpoint = checkpoints.latest()
+    beat()
+    with crew(_job(assignment, data, checkpoint, images_at_a_time), assignment.devices, meeting) as working:
         training = working.training
+        _count_batches(training, beat)
         if assignment.measures_latency:
             yield Message(key, latency_ms=_latency_ms(training, data.val))
         if training.history:
@@ -85,11 +91,19 @@ def _attempt(assignment: Assignment, data: TrialData, images_at_a_time: int | No
         remaining = training.fit(data.train, data.val)
         for epoch in range(len(training.history) + 1, training.hyperparameters.train.epochs + 1):
             checkpoints.begin_epoch(epoch)
+            beat()
             working.begin_epoch()
             metrics = next(remaining)
             checkpoints.write(training.checkpoint())
+            beat()
             message = _message(assignment, training, data, [metrics])
             yield replace(message, gpu_megabytes=gpu.peak_megabytes(assignment.device))
+
+
+def _count_batches(training: Training, beat: Beat) -> None:
+    """Those that are trained on and those that are measured; neither is computed otherwise for it."""
+    training.optimizer.register_step_post_hook(lambda *_: beat())
+    training.standardize.register_forward_hook(lambda *_: beat())
 
 
 def _message(assignment: Assignment, training: Training, data: TrialData, epochs: list[EpochMetrics]) -> Message:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import shutil
-from collections import Counter, deque
-from collections.abc import Callable, Iterator
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from itertools import repeat
 from pathlib import Path
 from typing import Any
 
+import ray
 from ray import tune
 from ray.tune.experiment import Trial
 from ray.tune.result import NODE_IP
@@ -17,15 +18,15 @@ from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 from ray.tune.search import Searcher
 from ray.tune.stopper import Stopper
 
+from pipeline.search import heartbeat, ray_board
+from pipeline.search.hangs import Hangs
 from pipeline.search.messages import Assignment, Message, TrialData
 from pipeline.search.phases import Phases
 from pipeline.search.room import Room
 from pipeline.search.worker import MESSAGE, TrialWorker
-from pipeline.search.worker_deaths import MemoryKills, with_its_node
+from pipeline.search.worker_deaths import WORKER_DEATHS, Death, MemoryKills, WorkerDeaths
 from pipeline.study.records import TrialRecord
 
-WORKER_DEATHS = 3  # a trial is retried from its checkpoint this often when its worker dies
-NODES_LOST = 10  # and this often in a row without an epoch when a whole node goes
 _UNCOUNTED = repeat(0)  # on one machine no attempt outlives another
 Config = dict[str, Any]  # an assignment, as Ray Tune passes it on
 
@@ -36,16 +37,17 @@ def train_all(
     data: TrialData,
     room: Room,
     scratch: Path,
+    hangs: Hangs,
     attempts: Iterator[int] = _UNCOUNTED,
 ) -> None:
     """Run the search until the conductor ends it, as many trials at once as there is room for; needs a Ray that is ready.
 
-    `scratch` takes what Ray Tune insists on writing and nobody reads; it is emptied before and after. `attempts` are the numbers
-    of further attempts at trials whose worker died.
+    `scratch` takes what Ray Tune insists on writing and nobody reads; it is emptied before and after. `hangs` finds the trials
+    that get nowhere; `attempts` are the numbers of further attempts at trials whose worker died.
     """
     shutil.rmtree(scratch, ignore_errors=True)
     dropped: deque[Config] = deque()
-    scheduler = StudyScheduler(conductor, dropped, room, attempts)
+    scheduler = StudyScheduler(conductor, dropped, room, hangs, attempts)
     tuner = tune.Tuner(
         tune.with_resources(tune.with_parameters(TrialWorker, data=data), room.asked(room.trials_a_gpu)),
         tune_config=tune.TuneConfig(
@@ -64,6 +66,8 @@ def train_all(
         ),
     )
     tuner.fit()
+    if not room.on_this_machine:
+        ray_board.clear()
     room.say_what_was_moved(data.nbytes, scheduler.nodes)
     shutil.rmtree(scratch, ignore_errors=True)
 
@@ -114,13 +118,13 @@ class StudySearcher(_OfThisProcess, Searcher):
 class StudyScheduler(_OfThisProcess, FIFOScheduler):
     """Brings every message to the conductor and stops the trials it is done with."""
 
-    def __init__(self, conductor: Phases, dropped: deque[Config], room: Room, attempts: Iterator[int] = _UNCOUNTED) -> None:
+    def __init__(
+        self, conductor: Phases, dropped: deque[Config], room: Room, hangs: Hangs, attempts: Iterator[int] = _UNCOUNTED
+    ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
-        self._conductor, self._dropped, self._room, self._attempts = conductor, dropped, room, attempts
-        self._memory_kills = MemoryKills() if room.on_this_machine else MemoryKills(None)
-        self._deaths: Counter[str] = Counter()
+        self._conductor, self._dropped, self._room, self._hangs, self._attempts = conductor, dropped, room, hangs, attempts
+        self._deaths = WorkerDeaths(MemoryKills() if room.on_this_machine else MemoryKills(None))
         self.nodes: set[str] = set()  # addresses of those that trained
-        self._nodes_lost: Counter[str] = Counter()  # since the trial was last heard of
 
     def on_trial_add(self, tune_controller: Any, trial: Trial) -> None:
         """Ask Ray for a larger share of a GPU when fewer trials are to have one."""
@@ -131,13 +135,17 @@ class StudyScheduler(_OfThisProcess, FIFOScheduler):
     def choose_trial_to_run(self, tune_controller: Any) -> None:
         """None before others: the worker of a trial that ended would go to the first whose own is on its way, and that one end.
 
-        So where trials are shorter than the start of a worker there would never be more workers than a few.
+        So where trials are shorter than the start of a worker there would never be more workers than a few. Ray Tune asks at
+        every turn, whatever its workers do: the time to end those that hang.
         """
+        if self._hangs.due:
+            self._end_those_that_hang(tune_controller.get_live_trials())
 
     def on_trial_result(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> str:
         """Continue or stop, as the conductor says; it hears nothing of a trial that is to go on where there is more room."""
         message: Message = result[MESSAGE]
-        self._nodes_lost.pop(message.trial_key, None)
+        self._deaths.heard(message.trial_key)
+        self._hangs.heard(_attempt(trial))
         self.nodes.add(str(result.get(NODE_IP)))
         if message.crowded:
             self._room.too_little(trial.config["trials_a_gpu"], message.crowded)
@@ -150,23 +158,17 @@ class StudyScheduler(_OfThisProcess, FIFOScheduler):
     def on_trial_error(self, tune_controller: Any, trial: Trial) -> None:
         """A worker died: its trial is retried, with fewer images at a time if memory was short, and given up after the last.
 
-        A node that goes takes its workers along, for which no trial is to blame: that counts as long as the trial gets nowhere.
         Of a worker that dies while it takes up another trial Ray Tune speaks twice, and drops that trial.
         """
         if self._no_longer_taken_up(tune_controller, trial) and trial.status == Trial.ERROR:
             return
-        key, error = trial.config["trial_key"], _latest_error(trial)
-        if lost := with_its_node(error):
-            self._nodes_lost[key] += 1
-            trial.max_failures += 1
-        else:
-            self._deaths[key] += 1
-        killed = not lost and self._memory_kills.explain(error)
-        if self._deaths[key] > WORKER_DEATHS or self._nodes_lost[key] > NODES_LOST:
-            self._give_up(key, killed)
+        death = self._deaths.add(trial.config["trial_key"], _latest_error(trial))
+        trial.max_failures += death.of_its_node
+        if death.given_up:
+            self._give_up(trial.config["trial_key"], death)
             return
         again = replace(Assignment(**trial.config), attempt=next(self._attempts))
-        trial.config.update((again.with_less_memory() if killed else again).record())
+        trial.config.update((again.with_less_memory() if death.for_memory else again).record())
         if trial.status != Trial.ERROR:
             self._dropped.append(trial.config)
 
@@ -179,15 +181,23 @@ class StudyScheduler(_OfThisProcess, FIFOScheduler):
         waited_for.remove(trial)
         return True
 
-    def _give_up(self, key: str, killed: bool) -> None:
-        deaths = self._deaths[key]
-        if self._nodes_lost[key] > NODES_LOST:
-            self._conductor.lost(key, f"{NODES_LOST + 1} nodes went away, one after another, before it trained an epoch there")
-        elif killed:
-            reason = f"its worker was killed for want of memory {deaths} times"
-            self._conductor.heard(Message(key, end="out_of_memory", reason=reason))
+    def _give_up(self, key: str, death: Death) -> None:
+        if death.for_memory:
+            self._conductor.heard(Message(key, end="out_of_memory", reason=death.given_up))
         else:
-            self._conductor.lost(key, f"its worker process died {deaths} times")
+            self._conductor.lost(key, death.given_up)
+
+    def _end_those_that_hang(self, trials: Iterable[Trial]) -> None:
+        """By ending their workers, which Ray then tells of as of any that died."""
+        workers = {_attempt(trial): worker for trial in trials if (worker := trial.temporary_state.ray_actor) is not None}
+        for hang in self._hangs.look(workers):
+            print(f"trial {hang.trial_key} {hang}: its worker is ended")
+            self._deaths.hung(hang)
+            ray.kill(workers[hang.name])
+
+
+def _attempt(trial: Trial) -> str:
+    return heartbeat.name(trial.config["trial_key"], trial.config["attempt"])
 
 
 def _latest_error(trial: Trial) -> str:

@@ -7,6 +7,8 @@ from typing import Any
 
 from ray import tune
 
+from pipeline.search import heartbeat, ray_board
+from pipeline.search.heartbeat import Heartbeat
 from pipeline.search.messages import Assignment, Message, TrialData
 
 MESSAGE = "convoy_message"  # the key of the message in what Ray Tune carries
@@ -17,7 +19,7 @@ class TrialWorker(tune.Trainable):
 
     def setup(self, config: dict[str, Any], data: TrialData) -> None:  # type: ignore[override]  # tune.with_parameters adds it
         """Called once an actor; `data` is read from the object store without a copy."""
-        self._data = data
+        self._data, self._heartbeat = data, Heartbeat(ray_board.post, heartbeat.POST_SECONDS)
         self.reset_config(config)
 
     def reset_config(self, new_config: dict[str, Any]) -> bool:
@@ -25,7 +27,9 @@ class TrialWorker(tune.Trainable):
         from pipeline.search.trial import run_trial  # imports torch, which the driver does without
 
         self.cleanup()
-        self._messages: Generator[Message] = run_trial(Assignment(**new_config), self._data)
+        assignment = Assignment(**new_config)
+        self._heartbeat.begin(heartbeat.name(assignment.trial_key, assignment.attempt))
+        self._messages: Generator[Message] = run_trial(assignment, self._data, self._heartbeat.beat)
         return True
 
     def cleanup(self) -> None:
@@ -35,4 +39,5 @@ class TrialWorker(tune.Trainable):
 
     def step(self) -> dict[str, Any]:
         """The next message, as a result of Ray Tune."""
-        return {MESSAGE: next(self._messages)}
+        with self._heartbeat.at_work():
+            return {MESSAGE: next(self._messages)}

@@ -17,7 +17,7 @@ from pipeline.search.messages import Assignment, TrialData
 from pipeline.search.resources import Resources
 from pipeline.search.room import Room
 from pipeline.study.records import TrialRecord
-from tests.search.driving import SPACE, Search
+from tests.search.driving import SPACE, Search, nobody_hangs
 from tests.training.samples import noise
 
 ray_environment.prepare(threads=1)  # before Ray is imported
@@ -53,7 +53,7 @@ def main(folder: Path) -> None:
     tuner.StudyScheduler = Listening  # type: ignore[misc]
     with LocalRay(slots=4, gpus=1, data_bytes=data.nbytes) as ray:
         if ray.ready(lambda: True):
-            tuner.train_all(phases, assign, data, room, folder / "ray")
+            tuner.train_all(phases, assign, data, room, folder / "ray", nobody_hangs())
         phases.close()
 
 

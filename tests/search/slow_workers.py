@@ -18,7 +18,7 @@ from pipeline.search.resources import Resources
 from pipeline.search.room import Room
 from pipeline.study.records import TrialRecord
 from pipeline.training.metrics import EpochMetrics
-from tests.search.driving import SPACE, Search
+from tests.search.driving import SPACE, Search, nobody_hangs
 from tests.training.samples import noise
 
 ray_environment.prepare(threads=1)  # before Ray is imported
@@ -61,7 +61,7 @@ def main(folder: Path) -> None:
     tuner.TrialWorker = Slow  # type: ignore[misc]
     with LocalRay(slots=SLOTS, gpus=0, data_bytes=data.nbytes) as ray:
         if ray.ready(lambda: True):
-            tuner.train_all(phases, assign, data, room, folder / "ray")
+            tuner.train_all(phases, assign, data, room, folder / "ray", nobody_hangs())
         phases.close()
 
 

@@ -24,7 +24,7 @@ from pipeline.search.worker import MESSAGE
 from pipeline.study import store
 from pipeline.training.fit import Training
 from pipeline.training.out_of_memory import OutOfMemory
-from tests.search.driving import FIRST, SECOND, SPACE, STUDY, Search
+from tests.search.driving import FIRST, SECOND, SPACE, STUDY, Search, nobody_hangs
 from tests.training.samples import noise
 
 GIB, REPOSITORY = 2**30, Path(__file__).parents[2]
@@ -74,7 +74,7 @@ def conductor(tmp_path: Path) -> Conductor:
 def test_a_crowded_trial_goes_on_with_a_larger_share_and_stays_the_same_trial(conductor: Conductor, tmp_path: Path) -> None:
     room, _ = four_on_each_of_two()
     dropped: deque[dict[str, Any]] = deque()
-    scheduler = StudyScheduler(conductor, dropped, room)  # type: ignore[arg-type]
+    scheduler = StudyScheduler(conductor, dropped, room, nobody_hangs())  # type: ignore[arg-type]
     searcher = StudySearcher(conductor, lambda trial: pytest.fail("nothing new"), room, dropped)  # type: ignore[arg-type]
     begun = [Assignment(key, "cnn", {}, 0, str(tmp_path), 1, "cuda", trials_a_gpu=4) for key in (FIRST, SECOND)]
     for assignment in begun:

@@ -17,9 +17,9 @@ from pipeline.search.messages import Assignment
 from pipeline.search.resources import Resources
 from pipeline.search.room import Room
 from pipeline.search.trial import run_trial
-from pipeline.search.tuner import NODES_LOST, WORKER_DEATHS, StudyScheduler, StudySearcher
-from pipeline.search.worker_deaths import MemoryKills
-from tests.search.driving import FIRST, SPACE, STUDY, Search
+from pipeline.search.tuner import StudyScheduler, StudySearcher
+from pipeline.search.worker_deaths import NODES_LOST, WORKER_DEATHS, MemoryKills
+from tests.search.driving import FIRST, SPACE, STUDY, Search, nobody_hangs
 
 ALONE = Room(Resources(1, 0, 1))
 CRASH = "Failure # 1 (occurred at …)\nThe actor died unexpectedly before finishing this task.\n"
@@ -67,7 +67,7 @@ def die(
     assignment = Assignment(FIRST, "cnn", {"train.batch_size": batch_size}, 0, str(folder), 1, "cpu")
     status = Trial.ERROR if dropped is None else Trial.PENDING
     trial = Dying(assignment.record(), str(folder / "error.txt"), status)
-    scheduler = StudyScheduler(conductor, deque() if dropped is None else dropped, ALONE)
+    scheduler = StudyScheduler(conductor, deque() if dropped is None else dropped, ALONE, nobody_hangs())
     for error in errors:
         with Path(trial.error_file).open("a") as file:
             file.write(error)
@@ -114,7 +114,7 @@ def test_a_death_of_which_ray_tune_speaks_twice_counts_once_and_is_not_waited_fo
     trial = Dying(Assignment(FIRST, "cnn", {}, 0, str(tmp_path), 1, "cpu").record(), str(tmp_path / "error.txt"))
     Path(trial.error_file).write_text(CRASH)
     dropped: deque[dict[str, Any]] = deque()
-    scheduler = StudyScheduler(conductor, dropped, ALONE)
+    scheduler = StudyScheduler(conductor, dropped, ALONE, nobody_hangs())
     for deaths in range(1, WORKER_DEATHS + 1):
         controller = Controller({trial})
         for trial.status in (Trial.ERROR, Trial.PENDING):
@@ -135,7 +135,7 @@ def test_a_node_that_goes_takes_its_trials_along_for_which_none_of_them_is_to_bl
 
 def test_each_attempt_after_a_death_has_a_number_of_its_own(conductor: Conductor, tmp_path: Path) -> None:
     trial = Dying(Assignment(FIRST, "cnn", {}, 0, str(tmp_path), 1, "cpu", attempt=7).record(), str(tmp_path / "error.txt"))
-    scheduler = StudyScheduler(conductor, deque(), ALONE, count(8))
+    scheduler = StudyScheduler(conductor, deque(), ALONE, nobody_hangs(), count(8))
     numbers = []
     for error in (CRASH, WITH_ITS_NODE[0]):
         Path(trial.error_file).write_text(error)
