@@ -415,7 +415,7 @@ class Unsuitable(ConvoyError):
 
 
 class ResourcesMissing(Unsuitable):
-    """A trial needs more CPUs or GPUs, or the refit more memory, than there is."""
+    """A trial needs more CPUs or GPUs, or other GPUs, or the refit more memory, than there is."""
 
     code = "E001"
 

@@ -42,8 +42,10 @@ DOORS = {
     "ray": [
         "pipeline.cluster.gcs",
         "pipeline.cluster.job_server",
+        "pipeline.search.cluster_nodes",
         "pipeline.search.forking_process",
         "pipeline.search.joined_ray",
+        "pipeline.search.joining",
         "pipeline.search.local_ray",
         "pipeline.search.ray_board",
         "pipeline.search.ray_environment",

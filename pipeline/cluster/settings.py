@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator
+from pydantic import AfterValidator, BeforeValidator
 
 from pipeline.config import Section
 
@@ -16,6 +16,7 @@ LOCAL, AUTO = "local", "auto"
 RAY_ADDRESS, CONVOY_STUDY_URI = "RAY_ADDRESS", "CONVOY_STUDY_URI"
 _HOST_AND_PORT = re.compile(r"(\[[0-9a-fA-F:.]+\]|[\w.-]+):\d{1,5}")
 _PASSWORD = re.compile(r"//[^@\s]*:[^\s]*@|password=", re.IGNORECASE)
+_GPU_TYPE = re.compile(r"[A-Za-z0-9]([\w.-]{0,61}[A-Za-z0-9])?")  # what Ray accepts as a label
 STORES = ("s3", "ssh", "sftp")  # beside a folder
 
 
@@ -58,6 +59,12 @@ def is_job_server(address: str) -> bool:
     return address.startswith(("http://", "https://")) and bool(urlsplit(address).hostname)
 
 
+def _gpu_types(value: object) -> object:
+    if value == "any" or (isinstance(value, list) and value and all(_GPU_TYPE.fullmatch(str(one)) for one in value)):
+        return value
+    raise ValueError("write any, or a list of types of GPU as Ray calls them: [A100, GeForce-RTX-4090]")
+
+
 class ClusterParams(Section):
     """Where trials run, checkpoints lie and the study is kept: no part of a study's identity."""
 
@@ -65,11 +72,16 @@ class ClusterParams(Section):
     storage: Annotated[str, AfterValidator(without_password), AfterValidator(_storage)] | None = None
     # CONVOY_STUDY_URI by default, else SQLite in state/
     study: Annotated[str, AfterValidator(without_password), AfterValidator(_database)] | None = None
+    gpu_types: Annotated[Literal["any"] | list[str], BeforeValidator(_gpu_types)] = "any"  # on which trials may train
     insecure: bool = False  # join a cluster that lets everybody in
 
     def where(self, environment: Mapping[str, str]) -> str:
         """The address that holds: of params.yaml; where that says local, RAY_ADDRESS if it is set."""
         return self.address if self.address != LOCAL else environment.get(RAY_ADDRESS) or LOCAL
+
+    def wanted_gpus(self, environment: Mapping[str, str]) -> list[str]:
+        """Types of the GPUs of a cluster on which trials may train; empty for any, as on this machine alone."""
+        return [] if self.gpu_types == "any" or self.where(environment) == LOCAL else self.gpu_types
 
     def is_remote(self, environment: Mapping[str, str]) -> bool:
         """Whether a search is to be a job of a cluster that this machine is no node of."""

@@ -3,47 +3,35 @@
 from __future__ import annotations
 
 import contextlib
-import logging
 import os
 import secrets
-import shutil
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import wait
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import psutil
-
-import pipeline
 from pipeline.cluster import gcs, node, token
 from pipeline.cluster.node import Seen
 from pipeline.cluster.place import opened
-from pipeline.cluster.settings import AUTO, ClusterParams
-from pipeline.errors import (
-    ClusterUnreachable,
-    ConvoyError,
-    Interrupted,
-    NotShared,
-    OtherVersion,
-    ResourcesMissing,
-    SecurityRefusal,
-)
-from pipeline.search import ray_environment, ray_processes
+from pipeline.cluster.settings import ClusterParams
+from pipeline.errors import ConvoyError, Interrupted, NotShared, OtherVersion, ResourcesMissing
+from pipeline.search import joining
 from pipeline.search.checkpoints import SHARED
+from pipeline.search.cluster_nodes import alive, as_node, listed, type_of
 from pipeline.search.interruption import EXIT_CODES, HEAD_GONE
 from pipeline.search.ray_thread import RayThread
 from pipeline.search.resources import Node
+from pipeline.search.room import Request
 
 _LOOK_SECONDS = 2.0  # nodes are looked for no more often
 _NODE_SECONDS = 900.0  # in which a node has come from a cloud
 _MOST_WANTED = 1000  # trials for which an autoscaler is asked to have room
 _PROBE_SECONDS = 120.0  # in which a node has fetched our code and answered
 _HEAD_POLL_SECONDS, _HEAD_GONE_SECONDS = 3.0, 15.0
-_IN_A_JOB = "RAY_JOB_CONFIG_JSON_ENV_VAR"  # Ray sets it for what it runs as a job, whose folder has our code already
 
 
 @dataclass(frozen=True)
@@ -69,30 +57,20 @@ class JoinedRay(RayThread):
         super().__init__()
         self._address, self._params, self._wanted, self._tell, self._gone = address, params, wanted, tell, gone
         self._seen: dict[str, Seen] = {}
+        self._types: dict[str, str] = {}  # of the GPUs of every node that there was
         self._nodes: tuple[Node, ...] = ()
         self._looked = -_LOOK_SECONDS
-        self._asked, self._asked_at = 0, -_LOOK_SECONDS
+        self._asked: Sequence[Request] = ()
+        self._asked_at = -_LOOK_SECONDS
 
     def begin(self, unwanted: Callable[[], bool]) -> None:
         """Look, join, look at every node; raises SecurityRefusal, ClusterUnreachable, OtherVersion, NotShared."""
-        import ray
-
-        address = _found(self._address)
-        _require_safe(address, self._params.insecure)
+        address = joining.found(self._address, self._params.insecure)
         if unwanted():
             return
-        ray_processes.without_essays()
-        logging.getLogger("ray").setLevel(logging.CRITICAL)  # a worker that dies is retried; one that keeps dying is reported
-        with _our_code(self._wanted.scratch) as code:
-            ray.init(
-                address=address,
-                runtime_env=code,
-                log_to_driver=False,
-                logging_level=logging.CRITICAL,
-                namespace=f"convoy-{secrets.token_hex(4)}",
-            )
+        joining.join(address, self._wanted.scratch)
         self._wait_for_a_node(address, unwanted)
-        self._seen = _probe(_alive(), self._wanted, self._params)
+        self._seen = _probe(alive(), self._wanted, self._params)
         offered = self.nodes()
         self._tell(f"joined the cluster at {address}: {listed(offered)}")
         threading.Thread(target=self._watch, args=(address,), name="head-watch", daemon=True).start()
@@ -100,35 +78,39 @@ class JoinedRay(RayThread):
     def nodes(self) -> tuple[Node, ...]:
         """Those that are there now and may train; one that came later is there from the next look on."""
         if time.monotonic() - self._looked >= _LOOK_SECONDS:
-            before, self._nodes = self._nodes, tuple(_node(one, self._seen) for one in _alive())
+            there = alive()
+            self._types |= {one["NodeID"]: type_of(one) for one in there}
+            before, self._nodes = self._nodes, tuple(as_node(one, self._seen, self._types) for one in there)
             self._looked = time.monotonic()
             if before and before != self._nodes:
                 self._tell(f"the cluster has changed: {listed(self._nodes)}")
         return self._nodes
 
-    def want(self, trials: int, each: Mapping[str, float]) -> None:
-        """Tell an autoscaler, if the cluster has one, for how many trials there should be nodes; what was told before is off."""
+    def want(self, requests: Sequence[Request]) -> None:
+        """Tell an autoscaler, if the cluster has one, for what there should be nodes; what was told before is off."""
         from ray.autoscaler.sdk import request_resources
 
-        bundle = {name.upper(): amount for name, amount in each.items() if amount}
-        if trials != self._asked and time.monotonic() - self._asked_at >= _LOOK_SECONDS:
-            request_resources(bundles=[bundle] * min(trials, _MOST_WANTED))
-            self._asked, self._asked_at = trials, time.monotonic()
+        requests = tuple(requests[:_MOST_WANTED])
+        if requests != self._asked and time.monotonic() - self._asked_at >= _LOOK_SECONDS:
+            bundles = [{name: amount for name, amount in request.amounts.items() if amount} for request in requests]
+            labels = [dict(request.labels) for request in requests]
+            request_resources(bundles=bundles, bundle_label_selectors=labels if any(labels) else None)
+            self._asked, self._asked_at = requests, time.monotonic()
 
     def stop(self) -> None:
         """Nodes that came for this search may go."""
         if self._asked and not self._to_stop.is_set():
             self._asked_at = -_LOOK_SECONDS
-            self.want(0, {})
+            self.want(())
         super().stop()
 
     def _wait_for_a_node(self, address: str, unwanted: Callable[[], bool]) -> None:
         """On a cluster that grows on demand there may be only a head yet."""
         begun = time.monotonic()
-        while not _alive() and not unwanted():
+        while not alive() and not unwanted():
             if not self._asked:
                 self._tell(f"no node of the cluster at {address} has CPUs for trials yet: waiting for one")
-                self.want(1, {"cpu": 1})
+                self.want((Request({"CPU": 1}),))
             if time.monotonic() - begun > _NODE_SECONDS:
                 why, remedy = f"within {_NODE_SECONDS:g} s no node came that has CPUs for trials", "start nodes with --num-cpus"
                 raise ResourcesMissing("the cluster", where=address, why=why, remedy=remedy)
@@ -142,7 +124,7 @@ class JoinedRay(RayThread):
                 gcs.look(address, token.find(os.environ, Path.home()), _HEAD_POLL_SECONDS)
                 answered = time.monotonic()
             if time.monotonic() - answered > _HEAD_GONE_SECONDS:
-                self._asked = 0  # there is nobody to be told
+                self._asked = ()  # there is nobody to be told
                 self._gone(HEAD_GONE)
                 self._end_in_any_case()
                 return
@@ -154,74 +136,6 @@ class JoinedRay(RayThread):
             why, remedy = f"{HEAD_GONE}; finished trials and checkpoints are kept", "start it and run the same command to go on"
             print(Interrupted("the search", why=why, remedy=remedy), file=sys.stderr, flush=True)
             os._exit(EXIT_CODES[HEAD_GONE])
-
-
-def listed(nodes: Sequence[Node]) -> str:
-    """What they offer, in a line."""
-    cpus, gpus = sum(one.cpus for one in nodes), sum(one.gpus for one in nodes)
-    line = f"{len(nodes)} nodes, {cpus:g} CPUs, {gpus} GPUs"
-    kinds = sorted({round(one.gpu_bytes / 2**30) for one in nodes if one.gpus})
-    return f"{line} of {' and '.join(map(str, kinds))} GiB" if kinds else line
-
-
-def _found(address: str) -> str:
-    if address != AUTO:
-        return address
-    from ray._private.utils import read_ray_address
-
-    found = read_ray_address()
-    if not found:
-        remedy = "start it with `ray start`, or set cluster.address: HOST:PORT"
-        raise ClusterUnreachable("cluster.address: auto", why="no Ray was started on this machine", remedy=remedy)
-    return str(found)
-
-
-def _require_safe(address: str, insecure: bool) -> None:
-    head = gcs.look(address, token.find(os.environ, Path.home()))
-    if head.open:
-        if not insecure:
-            why = "it lets everybody in who reaches it, and runs what they send"
-            remedy = "start it with a token (docs/cluster.md); cluster.insecure: true joins it all the same"
-            raise SecurityRefusal("the cluster", where=address, why=why, remedy=remedy)
-        ray_environment.open_to_everybody()
-    gcs.require_same_versions(address, head)
-    gcs.require_a_node_here(address, head, _addresses_of_this_machine())
-
-
-def _addresses_of_this_machine() -> set[str]:
-    return {address.address for addresses in psutil.net_if_addrs().values() for address in addresses}
-
-
-@contextlib.contextmanager
-def _our_code(scratch: Path) -> Iterator[dict[str, Any]]:
-    """The environment of all workers: this package and nothing else, whatever the nodes have."""
-    if _IN_A_JOB in os.environ:
-        yield {}
-        return
-    folder = scratch / "code"
-    shutil.rmtree(folder, ignore_errors=True)
-    shutil.copytree(Path(pipeline.__file__).parent, folder / "pipeline", ignore=shutil.ignore_patterns("__pycache__"))
-    try:
-        yield {"working_dir": str(folder.resolve())}
-    finally:
-        shutil.rmtree(folder)
-
-
-def _alive() -> list[dict[str, Any]]:
-    """Nodes as Ray tells of them, of those that trials may be given to: a head often has no CPUs."""
-    import ray
-
-    told = ray.nodes()  # type: ignore[no-untyped-call]  # Ray's own
-    return [one for one in told if one["Alive"] and (one["Resources"].get("CPU") or one["Resources"].get("GPU"))]
-
-
-def _node(told: dict[str, Any], seen: dict[str, Seen]) -> Node:
-    """GPUs of a node that was not looked at are taken for as large as the smallest that were."""
-    gpus = int(told["Resources"].get("GPU", 0))
-    known = [size for one in seen.values() for size in one.gpu_bytes]
-    own = seen[told["NodeID"]].gpu_bytes if told["NodeID"] in seen else ()
-    size = min(own or known, default=0) if gpus else 0
-    return Node(float(told["Resources"].get("CPU", 0)), gpus, size, str(told["NodeName"]))
 
 
 def _probe(nodes: Sequence[dict[str, Any]], wanted: Wanted, params: ClusterParams) -> dict[str, Seen]:

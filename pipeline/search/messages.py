@@ -34,6 +34,8 @@ class Assignment:
     images_at_a_time: int | None = None  # at most, of a batch; None: whole batches; 0: not even the fewest that are tried
     measures_latency: bool = False
     trials_a_gpu: int = 1  # so many share its GPU
+    pool: str = ""  # the type of GPU of the nodes where it trains
+    larger: bool = False  # there are GPUs with more memory, where it goes on if it finds too little
     devices: int = 1  # so many share its batches
     attempt: int = 0  # where several machines train: higher than that of any attempt before, so that the latest is told apart
 
@@ -46,9 +48,14 @@ class Assignment:
         batch = parse(self.family, self.hyperparameters).train.batch_size
         return replace(self, images_at_a_time=fewer(self.images_at_a_time or batch) or 0)
 
-    def with_more_room(self, trials_a_gpu: int) -> Assignment:
-        """The same trial with so many on its GPU, if that is fewer."""
-        return replace(self, trials_a_gpu=min(self.trials_a_gpu, trials_a_gpu))
+    def at(self, pool: str, trials_a_gpu: int, threads: int, larger: bool) -> Assignment:
+        """The same trial at another place."""
+        return replace(self, pool=pool, trials_a_gpu=trials_a_gpu, threads=threads, larger=larger)
+
+    @property
+    def may_be_crowded(self) -> bool:
+        """Whether there may be more memory for it than it has now."""
+        return self.trials_a_gpu > 1 or self.larger
 
 
 @dataclass(frozen=True, eq=False)

@@ -55,6 +55,10 @@ class Packing:
         """Of the memory, that the tensors of each may take, so that none starves another."""
         return 1.0 if self.trials == 1 else max(0.0, _GIVEN_OUT / self.trials - _CONTEXT / self.memory)
 
+    def holds(self, needed: float) -> bool:
+        """Whether a trial of this packing may have more than so many bytes; 0 when nobody knows how many."""
+        return needed == 0 or _GIVEN_OUT * self.memory >= self.trials * (needed + _CONTEXT)
+
     def lowered(self, needed: float) -> Packing:
         """After a trial of this packing ran out of memory, which needs more than so many bytes: at least one less."""
         fit = int(_GIVEN_OUT * self.memory / (needed + _CONTEXT))

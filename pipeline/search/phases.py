@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 
 from pipeline.errors import ConvoyError, StudyBusy, StudyUnreachable
 from pipeline.search.conductor import Conductor
@@ -30,6 +30,11 @@ class Phases:
     def live(self) -> int:
         """Runs handed out of which no end was heard."""
         return len(self._live)
+
+    @property
+    def handed_out(self) -> Collection[str]:
+        """Their keys."""
+        return self._live
 
     @property
     def reselecting(self) -> bool:

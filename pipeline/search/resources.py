@@ -17,12 +17,14 @@ _GPU_FILES = ("nvidia*", "nvgpu*", "nvhost*", "nvmap", "dxg", "kfd")  # of NVIDI
 
 @dataclass(frozen=True)
 class Node:
-    """What one machine has, each of its GPUs so many bytes; `name` is for people."""
+    """What one machine has, each of its GPUs so many bytes; `name` is for people, `node_id` for Ray."""
 
     cpus: float
     gpus: int = 0
     gpu_bytes: float = 0
     name: str = "this machine"
+    gpu_type: str = ""  # A100, L4, …: as Ray calls it, where it knows
+    node_id: str = ""
 
     def trials(self, cpus: float, gpus: float) -> int:
         """How many trials fit at once that each take so much."""
@@ -75,6 +77,12 @@ def this_machine() -> Node:
     """As it is."""
     gpus = available_gpus()
     return Node(available_cpus(), gpus, gpu_bytes() if gpus else 0)
+
+
+def holds(node: Node, params: SearchParams) -> bool:
+    """Whether a trial can be there that is to have so much, by numbers that stand in params.yaml."""
+    wanted = ((params.cpus_per_trial, node.cpus), (params.gpus_per_trial, node.gpus))
+    return all(amount == "auto" or amount <= there for amount, there in wanted)
 
 
 def plan(params: SearchParams, nodes: Sequence[Node], trials_a_gpu: int = 1) -> Resources:

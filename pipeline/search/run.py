@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -15,7 +16,7 @@ from pipeline.data.preparation.recipe import Recipe
 from pipeline.errors import Interrupted, NoTrialFinished, WrongValue
 from pipeline.search import checkpoints, feasibility, identity, live, order, reselection, warm_start
 from pipeline.search import lock as locking
-from pipeline.search.allotment import Allotment, allot
+from pipeline.search.allotment import Sharing
 from pipeline.search.conductor import Conductor
 from pipeline.search.forecast import Work, costs
 from pipeline.search.hangs import Hangs
@@ -27,7 +28,6 @@ from pipeline.search.outlook import Outlook
 from pipeline.search.phases import Phases
 from pipeline.search.progress import Progress, rerun_line, reselection_line
 from pipeline.search.reselection import Reselection
-from pipeline.search.resources import Node
 from pipeline.search.settings import Limits, SearchParams
 from pipeline.search.space import Space
 from pipeline.search.standing import Ahead, Standing, stand
@@ -101,11 +101,8 @@ def search(params: SearchParams, space: Space, recipe: Recipe, setting: Setting)
     with study_lock(folder / "lock", watched), claimed(url, row.study_id, owner(watched)) as claim:
         data = _data(recipe, setting.data)
         asked = Asked()
-
-        def share(nodes: Sequence[Node]) -> Allotment:
-            return allot(params, space, recipe, lambda: _trials(url, row.study_id), nodes)
-
-        place = workplace(setting.cluster, folder, share, data, asked.stop)
+        sharing = Sharing(params, space, recipe, lambda: _trials(url, row.study_id), setting.cluster.wanted_gpus(os.environ))
+        place = workplace(setting.cluster, folder, sharing, data, asked.stop)
         with interruptible(asked.stop, watched), place.ray as ray:
             if not studies.finished(url, row.study_id):
                 # On a cluster before anything is written: who is refused leaves nothing behind.
@@ -216,7 +213,7 @@ def _train(phases: Phases, params: SearchParams, space: Space, data: TrialData, 
     if not place.ray.ready(lambda: not phases.over):
         return
     share, attempts = place.share(), place.attempts()
-    room = place.room(share)
+    room = place.room()
     device: Literal["cpu", "cuda"] = "cuda" if share.resources.gpus else "cpu"
 
     def assign(trial: TrialRecord) -> Assignment:
@@ -232,7 +229,6 @@ def _train(phases: Phases, params: SearchParams, space: Space, data: TrialData, 
             rerun=rerun is not None,
             fold=rerun.fold if rerun else None,
             measures_latency=params.measures_latency and rerun is None and "latency_ms" not in trial.costs,
-            trials_a_gpu=room.trials_a_gpu,
             devices=max(1, int(share.resources.gpus)),
             attempt=next(attempts),
         )

@@ -41,7 +41,7 @@ def run_trial(assignment: Assignment, data: TrialData, beat: Beat = lambda: None
     except Diverged as divergence:
         yield Message(assignment.trial_key, end="diverged", reason=str(divergence))
     except OutOfMemory as refusal:
-        if assignment.trials_a_gpu > 1:
+        if assignment.may_be_crowded:
             yield Message(assignment.trial_key, crowded=max(1, refusal.needed_bytes))
         else:
             yield Message(assignment.trial_key, end="out_of_memory", reason=str(refusal))
@@ -68,7 +68,7 @@ def _epochs(assignment: Assignment, data: TrialData, beat: Beat) -> Iterator[Mes
     def attempt(images_at_a_time: int | None) -> Iterator[Message]:
         return _attempt(assignment, data, images_at_a_time, beat)
 
-    if assignment.trials_a_gpu > 1:  # beside fewer others the whole batch may fit, which is exact
+    if assignment.may_be_crowded:  # elsewhere, or beside fewer others, the whole batch may fit, which is exact
         yield from attempt(assignment.images_at_a_time)
     else:
         yield from within_memory(attempt, assignment.images_at_a_time)

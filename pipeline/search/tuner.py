@@ -12,6 +12,7 @@ from typing import Any
 
 import ray
 from ray import tune
+from ray.tune.execution.placement_groups import PlacementGroupFactory
 from ray.tune.experiment import Trial
 from ray.tune.result import NODE_IP
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
@@ -22,7 +23,7 @@ from pipeline.search import heartbeat, ray_board
 from pipeline.search.hangs import Hangs
 from pipeline.search.messages import Assignment, Message, TrialData
 from pipeline.search.phases import Phases
-from pipeline.search.room import Room
+from pipeline.search.room import Request, Room
 from pipeline.search.worker import MESSAGE, TrialWorker
 from pipeline.search.worker_deaths import WORKER_DEATHS, Death, MemoryKills, WorkerDeaths
 from pipeline.study.records import TrialRecord
@@ -49,7 +50,7 @@ def train_all(
     dropped: deque[Config] = deque()
     scheduler = StudyScheduler(conductor, dropped, room, hangs, attempts)
     tuner = tune.Tuner(
-        tune.with_resources(tune.with_parameters(TrialWorker, data=data), room.asked(room.trials_a_gpu)),
+        tune.with_resources(tune.with_parameters(TrialWorker, data=data), _placement(room.usual())),
         tune_config=tune.TuneConfig(
             num_samples=-1,
             search_alg=StudySearcher(conductor, assign, room, dropped),
@@ -92,13 +93,13 @@ class StudySearcher(_OfThisProcess, Searcher):
         """The next assignment; None while there may be one later, FINISHED when there is nothing left to start."""
         if self._dropped:
             return self._dropped.popleft()
-        live = self._conductor.live
-        if live >= self._room.slots:
+        live = self._conductor.handed_out
+        if self._room.full(live):
             self._room.wanted(live, more=lambda: not self._conductor.exhausted())
             return None
         trial = self._conductor.next()
         if trial is not None:
-            return self._assign(trial).record()
+            return self._room.place(self._assign(trial)).record()
         self._room.wanted(live, more=lambda: False)
         if (self._conductor.live or self._conductor.behind) and not self._conductor.over:
             return None  # a trial that still runs may put off the end, and the best are trained again when the last has ended
@@ -127,19 +128,19 @@ class StudyScheduler(_OfThisProcess, FIFOScheduler):
         self.nodes: set[str] = set()  # addresses of those that trained
 
     def on_trial_add(self, tune_controller: Any, trial: Trial) -> None:
-        """Ask Ray for a larger share of a GPU when fewer trials are to have one."""
-        trials_a_gpu = trial.config["trials_a_gpu"]
-        if trials_a_gpu != self._room.at_first:
-            trial.update_resources(self._room.asked(trials_a_gpu))
+        """Ask Ray for what it needs where it is to train."""
+        self._ask(trial)
 
     def choose_trial_to_run(self, tune_controller: Any) -> None:
         """None before others: the worker of a trial that ended would go to the first whose own is on its way, and that one end.
 
         So where trials are shorter than the start of a worker there would never be more workers than a few. Ray Tune asks at
-        every turn, whatever its workers do: the time to end those that hang.
+        every turn, whatever its workers do: the time to end those that hang, and to call those back that wait in vain.
         """
         if self._hangs.due:
             self._end_those_that_hang(tune_controller.get_live_trials())
+        if not self._room.alike:
+            self._call_back(tune_controller._tune_controller)
 
     def on_trial_result(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> str:
         """Continue or stop, as the conductor says; it hears nothing of a trial that is to go on where there is more room."""
@@ -148,8 +149,7 @@ class StudyScheduler(_OfThisProcess, FIFOScheduler):
         self._hangs.heard(_attempt(trial))
         self.nodes.add(str(result.get(NODE_IP)))
         if message.crowded:
-            self._room.too_little(trial.config["trials_a_gpu"], message.crowded)
-            self._dropped.append(Assignment(**trial.config).with_more_room(self._room.trials_a_gpu).record())
+            self._dropped.append(self._room.too_little(Assignment(**trial.config), message.crowded).record())
         decision: str = TrialScheduler.CONTINUE
         if message.crowded or self._conductor.heard(message):
             decision = TrialScheduler.STOP
@@ -167,10 +167,28 @@ class StudyScheduler(_OfThisProcess, FIFOScheduler):
         if death.given_up:
             self._give_up(trial.config["trial_key"], death)
             return
-        again = replace(Assignment(**trial.config), attempt=next(self._attempts))
+        again = self._room.place(replace(Assignment(**trial.config), attempt=next(self._attempts)))
         trial.config.update((again.with_less_memory() if death.for_memory else again).record())
-        if trial.status != Trial.ERROR:
+        if trial.status == Trial.ERROR:
+            self._ask(trial)  # before Ray Tune notes by this for what it waits
+        else:
             self._dropped.append(trial.config)
+
+    def _ask(self, trial: Trial) -> None:
+        wanted = _placement(self._room.request(Assignment(**trial.config)))
+        if trial.placement_group_factory != wanted:
+            trial.update_resources(wanted)
+
+    def _call_back(self, controller: Any) -> None:
+        """Trials that wait for Ray where there is no room for them go where there is; Ray Tune knows them no longer."""
+        waiting = [one for one in controller.get_live_trials() if one.status == Trial.PENDING]
+        for trial in (one for one in waiting if one not in controller._resetting_trials):
+            assignment = Assignment(**trial.config)
+            if self._room.waits_in_vain(assignment):
+                self._dropped.append(self._room.place(replace(assignment, attempt=next(self._attempts))).record())
+                if trial in controller._staged_trials:  # else it would keep a place among those for whom workers are kept
+                    controller._unstage_trial_with_resources(trial)
+                controller.stop_trial(trial)
 
     @staticmethod
     def _no_longer_taken_up(tune_controller: Any, trial: Trial) -> bool:
@@ -198,6 +216,11 @@ class StudyScheduler(_OfThisProcess, FIFOScheduler):
 
 def _attempt(trial: Trial) -> str:
     return heartbeat.name(trial.config["trial_key"], trial.config["attempt"])
+
+
+def _placement(request: Request) -> PlacementGroupFactory:
+    selected: dict[str, Any] = {"bundle_label_selector": [dict(request.labels)]} if request.labels else {}
+    return PlacementGroupFactory([dict(request.amounts)], **selected)
 
 
 def _latest_error(trial: Trial) -> str:

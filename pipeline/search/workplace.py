@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import count, repeat
 from pathlib import Path
@@ -12,41 +12,39 @@ from pipeline.cluster.place import opened, within
 from pipeline.cluster.settings import LOCAL, ClusterParams, is_job_server
 from pipeline.data.preparation.shards import Shard, Shards
 from pipeline.errors import WrongValue
-from pipeline.search import ray_environment
-from pipeline.search.allotment import Allotment
+from pipeline.search import ray_environment, resources
+from pipeline.search.allotment import Allotment, Sharing
 from pipeline.search.checkpoints import SHARED, next_attempt
 from pipeline.search.joined_ray import JoinedRay, Wanted
 from pipeline.search.local_ray import LocalRay
 from pipeline.search.messages import TrialData
 from pipeline.search.ray_thread import RayThread
 from pipeline.search.resources import Node
-from pipeline.search.room import Room
-
-Allot = Callable[[Sequence[Node]], Allotment]  # of these nodes; of this machine when there are none
+from pipeline.search.room import Request, Room
 
 
 @dataclass(frozen=True)
 class Workplace:
-    """`share()` is known once `ray` is ready; `place` holds the checkpoints; `attempts()` number what is tried."""
+    """`nodes()` are known once `ray` is ready; `place` holds the checkpoints; `attempts()` number what is tried."""
 
     ray: RayThread
-    share: Callable[[], Allotment]
+    sharing: Sharing
+    nodes: Callable[[], Sequence[Node]]
     place: str
     attempts: Callable[[], Iterator[int]] = lambda: repeat(0)
-    nodes: Callable[[], Sequence[Node]] | None = None
-    want: Callable[[int, Mapping[str, float]], None] = lambda trials, each: None
+    is_cluster: bool = False  # whether others have part in it
+    want: Callable[[Sequence[Request]], None] = lambda requests: None
 
-    @property
-    def is_cluster(self) -> bool:
-        """Whether others have part in it."""
-        return self.nodes is not None
+    def share(self) -> Allotment:
+        """What trials get, as things are now."""
+        return self.sharing.allot(self.nodes())
 
-    def room(self, share: Allotment) -> Room:
+    def room(self) -> Room:
         """For the trials of one search."""
-        return Room(share.resources, share.gpus, share.gpu_bytes, print, self.nodes, self.want)
+        return Room(lambda: self.sharing.shares(self.nodes()), print, not self.is_cluster, self.want)
 
 
-def workplace(cluster: ClusterParams, folder: Path, allot: Allot, data: TrialData, gone: Callable[[str], None]) -> Workplace:
+def workplace(cluster: ClusterParams, folder: Path, sharing: Sharing, data: TrialData, gone: Callable[[str], None]) -> Workplace:
     """As params.yaml and RAY_ADDRESS say; nothing of Ray is started yet. `folder` is that of the study on this machine.
 
     `gone(why)` is told, in another thread, when the cluster is lost.
@@ -54,16 +52,18 @@ def workplace(cluster: ClusterParams, folder: Path, allot: Allot, data: TrialDat
     place = within(cluster.storage, folder.name) if cluster.storage else str(folder)
     address = cluster.where(os.environ)
     if address == LOCAL:
-        share = allot(())
+        here = (resources.this_machine(),)
+        share = sharing.allot(here)
         ray_environment.prepare(share.resources.threads)
         ray = LocalRay(share.resources.slots, share.gpus, data.nbytes)
-        return Workplace(ray, lambda: share, place, (lambda: _counted(place)) if cluster.storage else lambda: repeat(0))
+        counted = (lambda: _counted(place)) if cluster.storage else lambda: repeat(0)
+        return Workplace(ray, sharing, lambda: here, place, counted)
     if is_job_server(address):
         remedy = "send it there with `convoy submit`, or name HOST:PORT of the cluster that this machine is a node of"
         raise WrongValue("cluster.address", why=f"{address} is that of a job server", remedy=remedy)
     ray_environment.prepare_to_join()
     joined = JoinedRay(address, cluster, Wanted(place, _on_disk(data), folder), gone)
-    return Workplace(joined, lambda: allot(joined.nodes()), place, lambda: _counted(place), joined.nodes, joined.want)
+    return Workplace(joined, sharing, joined.nodes, place, lambda: _counted(place), is_cluster=True, want=joined.want)
 
 
 def _counted(place: str) -> Iterator[int]:

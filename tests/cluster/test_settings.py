@@ -51,6 +51,24 @@ def test_what_it_cannot_be_is_refused_without_showing_a_password(tmp_path: Path,
 
 
 @pytest.mark.parametrize(
+    ("address", "gpu_types", "expected"),
+    [("auto", "any", []), ("auto", "[A100, GeForce-RTX-4090]", ["A100", "GeForce-RTX-4090"]), ("local", "[A100]", [])],
+)
+def test_trials_may_be_kept_to_types_of_gpu_of_a_cluster(
+    tmp_path: Path, address: str, gpu_types: str, expected: list[str]
+) -> None:
+    (tmp_path / "params.yaml").write_text(f"cluster: {{address: {address}, gpu_types: {gpu_types}}}\n")
+    assert load(tmp_path / "params.yaml").cluster.wanted_gpus({}) == expected
+
+
+@pytest.mark.parametrize("gpu_types", ["A100", "[]", "[A 100]", "['!T4']", "[[A100]]"])
+def test_types_of_gpu_are_a_list_of_names(tmp_path: Path, gpu_types: str) -> None:
+    (tmp_path / "params.yaml").write_text(f"cluster: {{gpu_types: {gpu_types}}}\n")
+    with pytest.raises(WrongValue, match=r"cluster\.gpu_types .* write any, or a list of types of GPU as Ray calls them"):
+        load(tmp_path / "params.yaml")
+
+
+@pytest.mark.parametrize(
     ("address", "variable", "expected"),
     [
         ("local", "", "local"),

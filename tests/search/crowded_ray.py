@@ -12,9 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.search import ray_environment
+from pipeline.search.allotment import Share
 from pipeline.search.local_ray import LocalRay
 from pipeline.search.messages import Assignment, TrialData
-from pipeline.search.resources import Resources
+from pipeline.search.pools import Pool
+from pipeline.search.resources import Node, Resources
 from pipeline.search.room import Room
 from pipeline.study.records import TrialRecord
 from tests.search.driving import SPACE, Search, nobody_hangs
@@ -44,11 +46,12 @@ def main(folder: Path) -> None:
     """Five trials, at first four at once."""
     phases = Search(folder, SPACE.rstrip() + SMALL).phases(trials=5, reselect={"candidates": 1})
     train, recipe = noise(200)
-    data, room = TrialData(recipe, train, train), Room(Resources(1, 0.25, 4), gpus=1, memory=24 * GIB, tell=print)
+    data, shares = TrialData(recipe, train, train), [Share(Resources(1, 0.25, 4), Pool(nodes=(Node(4, 1, 24 * GIB),)))]
+    room = Room(lambda: shares, tell=print)
 
     def assign(trial: TrialRecord) -> Assignment:
         values = (trial.key, "cnn", trial.hyperparameters, trial.seed, str(folder), 1)
-        return Assignment(*values, device="cpu", trials_a_gpu=room.trials_a_gpu)
+        return Assignment(*values, device="cpu")
 
     tuner.StudyScheduler = Listening  # type: ignore[misc]
     with LocalRay(slots=4, gpus=1, data_bytes=data.nbytes) as ray:

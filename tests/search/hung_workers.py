@@ -13,9 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.search import hangs, ray_environment
+from pipeline.search.allotment import Share
 from pipeline.search.local_ray import LocalRay
 from pipeline.search.messages import Assignment, TrialData
-from pipeline.search.resources import Resources
+from pipeline.search.pools import Pool
+from pipeline.search.resources import Node, Resources
 from pipeline.search.room import Room
 from pipeline.study.records import TrialRecord
 from tests.search.driving import SPACE, Search
@@ -61,7 +63,8 @@ def main(folder: Path) -> None:
     space = SPACE.replace("low: 1, high: 9", "low: 2, high: 4") + SMALL
     phases = Search(folder, space).phases(trials=4, stopping="none", reselect={"candidates": 1})
     train, recipe = noise(20)
-    data, room = TrialData(recipe, train, train), Room(Resources(1, 0, 2))
+    data, shares = TrialData(recipe, train, train), [Share(Resources(1, 0, 2), Pool(nodes=(Node(2),)))]
+    room = Room(lambda: shares)
 
     def assign(trial: TrialRecord) -> Assignment:
         return Assignment(trial.key, "cnn", trial.hyperparameters, trial.seed, str(folder), 1, device="cpu")

@@ -12,9 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.search import ray_environment
+from pipeline.search.allotment import Share
 from pipeline.search.local_ray import LocalRay
 from pipeline.search.messages import Assignment, Message, TrialData
-from pipeline.search.resources import Resources
+from pipeline.search.pools import Pool
+from pipeline.search.resources import Node, Resources
 from pipeline.search.room import Room
 from pipeline.study.records import TrialRecord
 from pipeline.training.metrics import EpochMetrics
@@ -53,7 +55,7 @@ def main(folder: Path) -> None:
     """So many that all workers could start meanwhile."""
     phases = Search(folder, SPACE).phases(trials=40, stopping="none", reselect={"candidates": 1})
     train, recipe = noise(20)
-    data, room = TrialData(recipe, train, train), Room(Resources(1, 0, SLOTS))
+    data, shares = TrialData(recipe, train, train), [Share(Resources(1, 0, SLOTS), Pool(nodes=(Node(SLOTS),)))]
 
     def assign(trial: TrialRecord) -> Assignment:
         return Assignment(trial.key, "cnn", trial.hyperparameters, trial.seed, str(folder), 1, device="cpu")
@@ -61,7 +63,7 @@ def main(folder: Path) -> None:
     tuner.TrialWorker = Slow  # type: ignore[misc]
     with LocalRay(slots=SLOTS, gpus=0, data_bytes=data.nbytes) as ray:
         if ray.ready(lambda: True):
-            tuner.train_all(phases, assign, data, room, folder / "ray", nobody_hangs())
+            tuner.train_all(phases, assign, data, Room(lambda: shares), folder / "ray", nobody_hangs())
         phases.close()
 
 

@@ -44,3 +44,11 @@ def test_so_many_shares_fit_and_not_one_more_and_the_caps_leave_room_for_each_pr
 )
 def test_a_trial_without_memory_lowers_it_to_what_it_needs_and_by_one_at_least(trials: int, needed: float, left: int) -> None:
     assert Packing(trials, 140 * GIB).lowered(needed).trials == left
+
+
+@pytest.mark.parametrize(
+    ("trials", "needed", "holds"),
+    [(16, 0, True), (4, 20 * GIB, True), (4, 33 * GIB, False), (1, 120 * GIB, True), (1, 140 * GIB, False)],
+)
+def test_a_share_holds_what_with_its_process_fits_so_many_times(trials: int, needed: float, holds: bool) -> None:
+    assert Packing(trials, 140 * GIB).holds(needed) is holds

@@ -10,18 +10,22 @@ from typing import Any
 
 import optuna
 import pytest
+from ray.tune.execution.placement_groups import PlacementGroupFactory
 from ray.tune.experiment import Trial
 
+from pipeline.search.allotment import Share
 from pipeline.search.conductor import Conductor
 from pipeline.search.messages import Assignment
-from pipeline.search.resources import Resources
+from pipeline.search.pools import Pool
+from pipeline.search.resources import Node, Resources
 from pipeline.search.room import Room
 from pipeline.search.trial import run_trial
 from pipeline.search.tuner import StudyScheduler, StudySearcher
 from pipeline.search.worker_deaths import NODES_LOST, WORKER_DEATHS, MemoryKills
 from tests.search.driving import FIRST, SPACE, STUDY, Search, nobody_hangs
 
-ALONE = Room(Resources(1, 0, 1))
+SHARES = [Share(Resources(1, 0, 1), Pool(nodes=(Node(1),)))]
+ALONE = Room(lambda: SHARES)
 CRASH = "Failure # 1 (occurred at …)\nThe actor died unexpectedly before finishing this task.\n"
 WITH_ITS_NODE = [
     "Failure # 1 (occurred at …)\nThe actor died unexpectedly before finishing this task.\n…\n"
@@ -43,6 +47,7 @@ class Dying:
     status: str = Trial.ERROR
     images: list[int | None] = field(default_factory=list)
     max_failures: int = WORKER_DEATHS
+    placement_group_factory: PlacementGroupFactory = field(default_factory=lambda: PlacementGroupFactory([{"CPU": 1}]))
 
 
 @dataclass

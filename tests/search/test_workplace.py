@@ -11,13 +11,15 @@ from pipeline.cluster.settings import ClusterParams
 from pipeline.data.preparation.packed import Packed
 from pipeline.data.preparation.shards import Shard, Shards
 from pipeline.errors import WrongValue
-from pipeline.search.allotment import Allotment
+from pipeline.search.allotment import Sharing
 from pipeline.search.checkpoints import SHARED, Checkpoints
 from pipeline.search.joined_ray import JoinedRay
 from pipeline.search.local_ray import LocalRay
-from pipeline.search.messages import TrialData
-from pipeline.search.resources import Node, Resources
+from pipeline.search.messages import Assignment, TrialData
+from pipeline.search.resources import Node, available_cpus
+from pipeline.search.settings import SearchParams
 from pipeline.search.workplace import Workplace, workplace
+from tests.search.driving import space
 from tests.training.samples import noise
 
 
@@ -27,12 +29,17 @@ def data() -> TrialData:
     return TrialData(recipe, train, train)
 
 
+def sharing(folder: Path, data: TrialData, **params: object) -> Sharing:
+    """What a search allots."""
+    folder.mkdir(parents=True, exist_ok=True)
+    return Sharing(SearchParams.model_validate(params), space(folder), data.recipe)
+
+
 def found(data: TrialData, folder: Path, **cluster: object) -> Workplace:
     """Where the search would run, as `cluster` of params.yaml and the environment say, which it leaves as it is."""
     environment = {**os.environ}
-    share = Allotment(Resources(1, 0, 2), (Node(2),))
     try:
-        return workplace(ClusterParams.model_validate(cluster), folder, lambda nodes: share, data, lambda why: None)
+        return workplace(ClusterParams.model_validate(cluster), folder, sharing(folder, data), data, lambda why: None)
     finally:
         os.environ.clear()
         os.environ.update(environment)
@@ -42,7 +49,7 @@ def test_by_default_this_machine_trains_in_the_folder_of_the_study(data: TrialDa
     place = found(data, tmp_path)
     assert isinstance(place.ray, LocalRay) and not place.is_cluster
     assert (place.place, list(islice(place.attempts(), 2))) == (str(tmp_path), [0, 0])
-    assert place.room(place.share()).slots == 2
+    assert place.room().slots == place.share().resources.slots == available_cpus()
     assert not (tmp_path / SHARED).exists()
 
 
@@ -71,9 +78,9 @@ def test_a_job_server_is_not(data: TrialData, tmp_path: Path) -> None:
 
 def test_room_on_a_cluster_follows_the_nodes(data: TrialData, tmp_path: Path) -> None:
     nodes = [Node(4)]
-    place = Workplace(LocalRay(1, 0, 0), lambda: Allotment(Resources(2, 0, 2), tuple(nodes)), "", nodes=lambda: nodes)
-    room = place.room(place.share())
-    assert (room.slots, room.asked(1)) == (2, {"cpu": 2, "gpu": 0})
+    place = Workplace(LocalRay(1, 0, 0), sharing(tmp_path, data, cpus_per_trial=2), lambda: nodes, "", is_cluster=True)
+    room = place.room()
+    assert (room.slots, room.request(Assignment("a", "cnn", {}, 0, "", 1, "cpu")).amounts) == (2, {"CPU": 2, "GPU": 0})
     nodes += [Node(3), Node(1)]
     assert room.slots == 3
     nodes.clear()
