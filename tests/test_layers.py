@@ -33,7 +33,7 @@ LAYERS = [
     ["pipeline.artifacts"],
     ["pipeline.training"],
     ["pipeline.data", "pipeline.models"],
-    ["pipeline.layout", "pipeline.config", "pipeline.mounts", "pipeline.timing", "pipeline.trained_on"],
+    ["pipeline.layout", "pipeline.clocks", "pipeline.config", "pipeline.mounts", "pipeline.timing", "pipeline.trained_on"],
     ["pipeline.errors", "pipeline.addresses"],
 ]
 DEPTH = {part: depth for depth, row in enumerate(LAYERS) for part in row}
@@ -47,6 +47,7 @@ DOORS = {
         "pipeline.search.joined_ray",
         "pipeline.search.joining",
         "pipeline.search.local_ray",
+        "pipeline.search.node_clocks",
         "pipeline.search.ray_board",
         "pipeline.search.ray_environment",
         "pipeline.search.ray_processes",

@@ -43,7 +43,7 @@ def line(job: Job) -> str:
     if job.started is None:
         return f"{job.job_id}  {job.state}"
     began = time.strftime("%Y-%m-%d %H:%M", time.localtime(job.started))
-    minutes = ((job.ended or time.time()) - job.started) / 60
+    minutes = max(0.0, (job.ended or time.time()) - job.started) / 60  # the clock there may not be ours
     why = job.message if job.exit_code is None else f"exit code {job.exit_code}"
     return f"{job.job_id}  {job.state}  since {began}, {minutes:.1f} minutes" + (f", {why}" if job.state == "failed" else "")
 

@@ -19,7 +19,7 @@ from pipeline.cluster.node import Seen
 from pipeline.cluster.place import opened
 from pipeline.cluster.settings import ClusterParams
 from pipeline.errors import ConvoyError, Interrupted, NotShared, OtherVersion, ResourcesMissing
-from pipeline.search import joining
+from pipeline.search import joining, node_clocks
 from pipeline.search.checkpoints import SHARED
 from pipeline.search.cluster_nodes import alive, as_node, listed, type_of
 from pipeline.search.interruption import EXIT_CODES, HEAD_GONE
@@ -73,6 +73,8 @@ class JoinedRay(RayThread):
         self._seen = _probe(alive(), self._wanted, self._params)
         offered = self.nodes()
         self._tell(f"joined the cluster at {address}: {listed(offered)}")
+        for line in node_clocks.warnings(alive()):
+            self._tell(line)
         threading.Thread(target=self._watch, args=(address,), name="head-watch", daemon=True).start()
 
     def nodes(self) -> tuple[Node, ...]:

@@ -10,12 +10,15 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 
+from pipeline import clocks
+from pipeline.addresses import redacted
+from pipeline.clocks import Reading
 from pipeline.errors import StudyBusy
 from pipeline.study import database, tables
 from pipeline.study.holder import Holder
@@ -30,14 +33,21 @@ _HELD_BY = sa.text(
 
 
 @contextlib.contextmanager
-def claimed(url: str, study_id: str, owner: Mapping[str, Any]) -> Iterator[Claim | None]:
-    """Hold the study on its server while the block runs; None for a file. Raises StudyBusy, naming who holds it."""
+def claimed(url: str, study_id: str, owner: Mapping[str, Any], tell: Callable[[str], None] = print) -> Iterator[Claim | None]:
+    """Hold the study on its server while the block runs; None for a file. Raises StudyBusy, naming who holds it.
+
+    tell(line) when the clock of that server differs from ours.
+    """
     if not database.shared(url):
         yield None
         return
     with database.reaching(url):
         claim = Claim(url, study_id, owner)
     try:
+        with database.reaching(url):
+            clock = claim.clock()
+        if line := clock.warning(f"the study's database at {redacted(url)}"):
+            tell(line)
         yield claim
     finally:
         claim.release()
@@ -79,6 +89,12 @@ class Claim:
             if not self._holds():
                 self._take_again()
         self._looked_at = time.monotonic()
+
+    def clock(self) -> Reading:
+        """What time it is there."""
+        assert self._connection is not None, "it was taken just now"
+        connection, now = self._connection, sa.select(sa.extract("epoch", sa.func.clock_timestamp()))
+        return clocks.read(lambda: float(connection.scalar(now) or 0))
 
     def suspect(self) -> None:
         """Something went wrong with the server: look at the lock before the next write."""

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from pipeline.addresses import redacted
 from pipeline.errors import StudyUnreachable, TrackingUnreachable
 from pipeline.study.records import StudySnapshot, TrialRecord
+from pipeline.tracking import server_clock
 
 if TYPE_CHECKING:
     from pipeline.tracking.project import Projection, Shown
@@ -96,6 +97,8 @@ class Follower:
             self._shown = shown
             self._problem = None
             self._passes += 1
+            if self._passes == 1 and (line := server_clock.warning(self._uri)):
+                print(line)
         except (TrackingUnreachable, StudyUnreachable) as problem:  # or what it is to be equal to is away
             self._problem = problem
         return time.monotonic() - begun

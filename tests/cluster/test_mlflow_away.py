@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -9,8 +10,10 @@ from dataclasses import replace
 import pytest
 from mlflow import MlflowClient
 
+from pipeline import clocks
 from pipeline.study.records import StudySnapshot
 from pipeline.tracking import follow as following
+from pipeline.tracking import server_clock
 from pipeline.tracking.follow import follow
 from tests.cluster.proxy import Proxy
 from tests.cluster.servers import MlflowServer
@@ -75,6 +78,17 @@ def test_what_happened_while_it_was_away_is_there_when_it_is_back(server: Mlflow
     followed = follower.stop()
     assert followed.problem is None, followed.problem
     assert shown(server, mode) == expected(snapshots[-1])
+
+
+def test_the_clock_of_its_server_is_looked_at_once(
+    server: MlflowServer, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert server_clock.warning(server.address) == server_clock.warning("sqlite:///mlflow.db") == ""
+    assert re.search(r"is 3[56]\d\d s ahead of", server_clock.warning(server.address, lambda: time.time() - 3600))
+    monkeypatch.setattr(clocks, "SKEW_SECONDS", -1.0)
+    followed = follow(lambda: study(trial(0)), server.address, "clock", pause_seconds=0.05).stop()
+    assert followed.problem is None
+    assert capsys.readouterr().out.count("the clock of MLflow's server 127.0.0.1 is ") == 1
 
 
 @pytest.mark.parametrize("every", [3, *(pytest.param(every, marks=pytest.mark.cluster) for every in (2, 5, 7, 11))])

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from pipeline import clocks
 from pipeline.errors import StudyBusy, StudyUnreachable
 from pipeline.study import claim as claims
 from pipeline.study import store, studies, tables
@@ -60,6 +61,16 @@ def test_a_second_driver_is_refused_and_told_who_holds_the_study(url: str) -> No
     assert claims.holders(url) == {}
     with claimed(url, ROW.study_id, OTHER):
         pass
+
+
+def test_the_clock_of_its_server_is_looked_at(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[str] = []
+    with claimed(url, ROW.study_id, OWNER, told.append) as claim:
+        assert claim is not None and abs(claim.clock().ahead) < 1 and told == []
+    monkeypatch.setattr(clocks, "SKEW_SECONDS", -1.0)
+    with claimed(url, ROW.study_id, OWNER, told.append):
+        (line,) = told
+    assert line.startswith("the clock of the study's database at postgresql://") and "@" not in line
 
 
 def test_a_file_needs_none(tmp_path: Path) -> None:

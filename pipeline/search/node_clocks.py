@@ -1,0 +1,40 @@
+"""What time it is on the nodes of a cluster: asked once they run our code, so that the answer comes in milliseconds."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from pipeline.clocks import Reading
+
+_SECONDS = 30.0  # that are waited for all of them: who is slower is not judged
+
+
+def warnings(nodes: Sequence[dict[str, Any]], clock: Callable[[], float] = time.time) -> list[str]:
+    """A line for each of the nodes, as Ray tells of them, whose clock differs."""
+    import ray
+    from ray.exceptions import RayError
+    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+    ask = ray.remote(_now)
+    asked = {}
+    for one in nodes:
+        there = NodeAffinitySchedulingStrategy(one["NodeID"], soft=False)
+        answer = ask.options(num_cpus=0, scheduling_strategy=there, max_retries=0).remote()
+        asked[answer] = f"node {one['NodeName']} ({one['NodeManagerAddress']})", clock()
+    found, deadline = [], time.monotonic() + _SECONDS
+    while asked:
+        ready, _ = ray.wait(list(asked), num_returns=1, timeout=max(0.0, deadline - time.monotonic()))
+        if not ready:
+            break
+        heard = clock()
+        whose, since = asked.pop(ready[0])
+        with contextlib.suppress(RayError):  # it is gone by now
+            found.append(Reading(since, ray.get(ready[0]), heard).warning(whose))
+    return sorted(filter(None, found))
+
+
+def _now() -> float:
+    return time.time()

@@ -1,0 +1,35 @@
+"""A node of a real Ray is asked what time it is, by a driver whose own clock is right or an hour late."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+
+import pytest
+
+from tests.imports import REPOSITORY
+
+ASKING = """
+import time
+from pipeline.search import node_clocks, ray_environment
+from pipeline.search.local_ray import LocalRay
+ray_environment.prepare(1)
+import ray
+with LocalRay(1, 0, 0) as local:
+    local.start()
+    assert local.ready(lambda: True)
+    for late in (0, 3600):
+        print("said", *node_clocks.warnings(ray.nodes(), lambda: time.time() - late))
+"""
+
+
+@pytest.mark.cluster
+def test_a_node_whose_clock_differs_is_named_with_the_seconds() -> None:
+    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
+    command = [sys.executable, "-c", ASKING]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True, timeout=120)
+    right, late = (line for line in done.stdout.splitlines() if line.startswith("said"))
+    assert right == "said"
+    assert re.match(r"said the clock of node .+ \(.+\) is 3[56]\d\d s ahead of this machine's", late)
