@@ -8,13 +8,16 @@ than this says.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
-from scipy.sparse import csr_matrix
 
 from pipeline.outcomes import Outcomes
 from pipeline.training.scores import by_class
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_matrix
 
 TIMES = 2000  # draws; percentiles want 1,000 and more (Efron and Tibshirani 1993, chapter 13)
 _NUMBERS_AT_ONCE = 2**21  # of how often each image was drawn
@@ -76,4 +79,6 @@ def _of_one(
 
 def _indicator(labels: npt.NDArray[np.int64], counted: npt.NDArray[np.bool_], classes: int) -> csr_matrix:
     """N×classes: 1 at the label of each row that counts."""
+    from scipy.sparse import csr_matrix  # a search would wait for it before it begins
+
     return csr_matrix((counted.astype(np.int64), (np.arange(len(labels)), labels)), shape=(len(labels), classes))

@@ -18,6 +18,12 @@ _DPI = 110
 _MOST_NUMBERED = 20  # classes, or trials of a front; of more the numbers are left out
 
 
+def load() -> None:
+    """Import what drawing takes, half a second of it, ahead of time."""
+    import matplotlib.backends.backend_agg
+    import matplotlib.figure  # noqa: F401
+
+
 def search_history(
     completed: Sequence[tuple[int, float]], stopped: Sequence[tuple[int, float]], metric: str, direction: str
 ) -> bytes:

@@ -39,6 +39,12 @@ class Importance:
         return asdict(self)
 
 
+def load() -> None:
+    """Import what the forests are made of, a second of it, ahead of time."""
+    import sklearn.ensemble
+    import sklearn.model_selection  # noqa: F401
+
+
 def importance(snapshot: StudySnapshot, space: Space) -> Importance | None:
     """Of the trials that were trained, stopped ones too; None when they are too few, all equal, or nothing was searched."""
     reached = {trial.key: _reached(trial, snapshot.metric) for trial in snapshot.trials}

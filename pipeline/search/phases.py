@@ -15,13 +15,18 @@ class Phases:
     """What the executor asks, of whichever of the two is at work; a limit on time ends the search and not the reselection.
 
     `facts()` are told about the study when the search is over. `reselect()` is called once after that, if no trial runs any
-    more and nothing broke the search off; None when nothing is to be trained again.
+    more and nothing broke the search off; None when nothing is to be trained again. `idle()` is called once, when first there is
+    room for a run and none to begin while others run.
     """
 
     def __init__(
-        self, search: Conductor, facts: Callable[[], Mapping[str, str]], reselect: Callable[[], Reselection] | None
+        self,
+        search: Conductor,
+        facts: Callable[[], Mapping[str, str]],
+        reselect: Callable[[], Reselection] | None,
+        idle: Callable[[], object] | None = None,
     ) -> None:
-        self._search, self._facts, self._reselect = search, facts, reselect
+        self._search, self._facts, self._reselect, self._idle = search, facts, reselect, idle
         self._reselection: Reselection | None = None
         self._live: set[str] = set()
         self._failure: ConvoyError | None = None
@@ -75,6 +80,7 @@ class Phases:
     def next(self) -> TrialRecord | None:
         """The next run to train, committed before it does; None when there is none, or none while others run."""
         if self.exhausted():
+            self._make_use_of_the_room()
             return None
         run = self._at_work.next()
         if run is None and self._go_over_when_due():  # the last trials left had ended already, or did not fit
@@ -109,6 +115,11 @@ class Phases:
     @property
     def _at_work(self) -> Conductor | Reselection:
         return self._search if self._reselection is None else self._reselection
+
+    def _make_use_of_the_room(self) -> None:
+        if self._live and self._idle is not None:
+            idle, self._idle = self._idle, None
+            idle()
 
     def _go_over_when_due(self) -> bool:
         """From the search to the reselection; whether that was done now."""

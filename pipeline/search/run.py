@@ -87,9 +87,12 @@ def fold_count(params: SearchParams, recipe: Recipe, folder: Path) -> int:
     return folds
 
 
-def search(params: SearchParams, space: Space, recipe: Recipe, setting: Setting) -> StudySnapshot:
+def search(
+    params: SearchParams, space: Space, recipe: Recipe, setting: Setting, idle: Callable[[], object] | None = None
+) -> StudySnapshot:
     """Continue the study, or begin it, until its budget is spent and its best are trained again; the same call goes on.
 
+    `idle()` is called at most once, when a worker has nothing more to do while others train the last trials.
     Raises StudyBusy while another process searches on it, Interrupted when asked to stop, StudyUnreachable when the database
     is away for too long, SearchFailed when it cannot go on or nothing was found.
     """
@@ -116,7 +119,7 @@ def search(params: SearchParams, space: Space, recipe: Recipe, setting: Setting)
                 within = feasibility.within(study.snapshot(), space, recipe, params.limits)
                 return reselection.plan(within, params.reselect, params.seed, folds)
 
-            phases = _phases(conductor, params, planned, study, study.reruns(), setting)
+            phases = _phases(conductor, params, planned, study, study.reruns(), setting, idle)
             asked.tell(phases.stop)
             follower = follow(store.reader(url, row.study_id), setting.tracking_uri, params.experiment)
             try:
@@ -191,6 +194,7 @@ def _phases(
     study: store.Study,
     reruns: Reruns,
     setting: Setting,
+    idle: Callable[[], object] | None,
 ) -> Phases:
     """The search, then the reselection that these parameters mean."""
     reruns.put_aside()  # what a killed driver left running
@@ -203,7 +207,7 @@ def _phases(
             print(reselection_line(phase.left, study.snapshot().trials))
         return phase
 
-    return Phases(conductor, lambda: _facts(setting, conductor), reselect if params.reselect.wanted else None)
+    return Phases(conductor, lambda: _facts(setting, conductor), reselect if params.reselect.wanted else None, idle)
 
 
 def _train(phases: Phases, params: SearchParams, space: Space, data: TrialData, folder: Path, place: Workplace) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections import Counter
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -42,7 +43,8 @@ def run(
     raise_all(space.check_data(recipe.counts["train"], recipe.image_size))
     facts = _facts(params, recipe, commit)
     setting = Setting(state, database, layout.PROCESSED, tracking_uri, facts, cluster or ClusterParams())
-    snapshot = search(params, space, recipe, setting)
+    with ThreadPoolExecutor(1) as beside:
+        snapshot = search(params, space, recipe, setting, lambda: beside.submit(_load_what_writing_takes, tracking_uri))
     selection = _select(snapshot, params, space, recipe, setting)
     wall_seconds = store.Study(setting.database, snapshot.study_id).row.seconds_used
     audited = audit.audit(snapshot, stopping(params.stopping, params.rule()))
@@ -51,6 +53,20 @@ def run(
     _write(layout.SEARCH, snapshot, selection, space, recipe, wall_seconds)
     judged = audit.lines(audited, "on the front" if snapshot.objectives else "in the top tenth")
     print("\n".join([*judged, *front.lines(summary), *scores.lines(selection.record())]))
+
+
+def _load_what_writing_takes(tracking_uri: str) -> None:
+    """A second and a half of imports, while the last trials are trained and a core has nothing else to do.
+
+    After those of the thread that writes MLflow, if there is one: two that import parts of each other may find them half done.
+    """
+    if tracking_uri:
+        import pipeline.tracking.project
+    import pipeline.search.leaderboard  # noqa: F401
+    from pipeline.search import importance
+
+    importance.load()
+    figures.load()
 
 
 def _select(snapshot: StudySnapshot, params: SearchParams, space: Space, recipe: Recipe, setting: Setting) -> Selection:

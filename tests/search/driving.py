@@ -98,6 +98,7 @@ class Search:
     listener: Callable[[TrialRecord], object] = lambda trial: None  # is told of each end as well
     while_behind: Callable[[], object] = lambda: None  # what happens while commits wait for a database that is away
     ended_again: list[Rerun] = field(default_factory=list)
+    idle: Callable[[], object] | None = None  # is told when a worker has nothing more to do while others train
 
     @property
     def url(self) -> str:
@@ -137,7 +138,7 @@ class Search:
             planned = plan(self.snapshot(), settings.reselect, settings.seed)
             return Reselection(reruns, planned, settings.metric, self.ended_again.append)
 
-        return Phases(search, dict, reselect if settings.reselect.wanted else None)
+        return Phases(search, dict, reselect if settings.reselect.wanted else None, self.idle)
 
     def snapshot(self) -> StudySnapshot:
         """The study as another process reads it."""

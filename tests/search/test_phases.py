@@ -43,6 +43,16 @@ def test_the_best_are_trained_again_when_the_last_trial_has_ended(search: Search
     assert len(search.ended_again) == 6 and search.snapshot().finished
 
 
+@pytest.mark.parametrize(("slots", "running"), [(1, []), (5, [4])])
+def test_once_it_is_told_that_a_worker_has_nothing_to_do_while_others_train(
+    search: Search, slots: int, running: list[int]
+) -> None:
+    told: list[int] = []
+    search.idle = lambda: told.append(sum(trial.state == "running" for trial in search.snapshot().trials))
+    search.work(search.phases(**RULES), slots)
+    assert told == running
+
+
 def test_with_one_candidate_there_is_no_reselection(search: Search) -> None:
     phases = search.phases(trials=3, reselect={"candidates": 1})
     search.work(phases)
