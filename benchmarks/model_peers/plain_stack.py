@@ -49,7 +49,7 @@ def main(minutes: float, seed: int) -> None:
     space = load(Path(load_params(Path("params.yaml")).search.space))
     recipe = Recipe.from_bytes(Path("data/processed/recipe.json").read_bytes())
     data = (recipe, *(packed.read(Path("data/processed") / split, recipe.digests[split]) for split in ("train", "val")))
-    ray.init(num_cpus=len(os.sched_getaffinity(0)))
+    ray.init("local", num_cpus=len(os.sched_getaffinity(0)))
     searcher = OptunaSearch(space.suggest, METRIC, "max", points_to_evaluate=list(space.first_points), seed=seed)
     tuner = tune.Tuner(
         tune.with_resources(tune.with_parameters(trainable, data=data), {"cpu": 1}),

@@ -35,6 +35,7 @@ def trainable(config: dict[str, Any], folder: Path, seed: int) -> None:
 def main(folder: Path, seed: int) -> None:
     """The search."""
     os.environ["PYTHONPATH"] = str(Path(__file__).parent)  # for the workers
+    os.environ["RAY_ADDRESS"] = "local"  # and no cluster that somebody began on this machine
     fixed = training.configurations(folder)
     longest = max(each["epochs"] for each in fixed)
     space = {key: optuna.distributions.CategoricalDistribution(sorted({each[key] for each in fixed})) for key in fixed[0]}
