@@ -12,15 +12,18 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from pipeline.errors import DigestMismatch, DiskFull, MissingFile
+from pipeline.errors import DigestMismatch, DiskBroken, DiskFull, MissingFile
 
 MANIFEST = "manifest.json"
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+_BROKEN = (errno.EIO, errno.EROFS, errno.ESTALE)
 
 
 def write_bytes(path: Path, content: bytes) -> None:
     """Write `content` so that a reader sees all of it or the old file: temporary file, fsync, rename, fsync of the folder.
 
-    Raises DiskFull when there is no space or quota left.
+    Raises DiskFull when there is no space or quota left, DiskBroken when the disk fails. After an fsync that failed nothing is
+    known of the file, so it is never tried again: the file is thrown away.
     """
     with writing(path) as file:
         file.write(content)
@@ -130,7 +133,7 @@ def keep_only(folder: Path, names: Iterable[str]) -> None:
 
 
 def append_line(path: Path, line: str) -> None:
-    """Append one line in a single write, so that lines of several processes never mix; raises DiskFull."""
+    """Append one line in a single write, so that lines of several processes never mix; raises DiskFull, DiskBroken."""
     with _naming_the_disk(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         handle = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
@@ -158,6 +161,9 @@ def _naming_the_disk(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        if error.errno in _FULL:
             raise DiskFull(str(path), why=str(error.strerror), remedy="free space and run the same command again") from error
+        if error.errno in _BROKEN:
+            remedy = "look after the disk or the mount, then run the same command again"
+            raise DiskBroken(str(path), why=str(error.strerror), remedy=remedy) from error
         raise

@@ -24,7 +24,8 @@ ConvoyError
 ├── IntegrityError (exit 7)
 │   ├── DigestMismatch E701     ├── StageOutOfDate E702       ├── CertificateBroken E703
 │   ├── ExportDiffers E704      ├── NotRebuildable E705       └── RebuildDiffers E706
-├── DiskFull E801 (exit 8)
+├── DiskError (exit 8)
+│   ├── DiskFull E801           └── DiskBroken E802
 ├── SecurityRefusal E901 (exit 9)
 ├── Unsuitable (exit 10)
 │   ├── ResourcesMissing E001   ├── ClusterUnreachable E002   ├── OtherVersion E003
@@ -396,10 +397,22 @@ class RebuildDiffers(IntegrityError):
     code = "E706"
 
 
-class DiskFull(ConvoyError):
+class DiskError(ConvoyError):
+    """Convoy cannot write where it has to: nothing else is to blame."""
+
+    code, exit_code = "E800", 8
+
+
+class DiskFull(DiskError):
     """No space left where Convoy writes."""
 
-    code, exit_code = "E801", 8
+    code = "E801"
+
+
+class DiskBroken(DiskError):
+    """A disk that fails, or was made read-only because it did."""
+
+    code = "E802"
 
 
 class SecurityRefusal(ConvoyError):

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from pipeline import artifacts
-from pipeline.errors import DigestMismatch, DiskFull, MissingFile
+from pipeline.errors import DigestMismatch, DiskBroken, DiskError, DiskFull, MissingFile
 
 
 def test_what_is_written_is_read_and_the_folder_is_made(tmp_path: Path) -> None:
@@ -41,29 +41,38 @@ def test_a_reader_sees_the_old_or_the_new_file_and_nothing_between(tmp_path: Pat
     writer.join()
 
 
-@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
-def test_a_full_disk_is_named_and_leaves_the_old_file_and_no_other(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+@pytest.mark.parametrize(
+    ("number", "kind"),
+    [
+        (errno.ENOSPC, DiskFull),
+        (errno.EDQUOT, DiskFull),
+        (errno.EIO, DiskBroken),
+        (errno.EROFS, DiskBroken),
+        (errno.ESTALE, DiskBroken),
+    ],
+)
+def test_a_disk_that_cannot_be_written_is_named_and_keeps_the_old_file_and_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, kind: type[DiskError]
 ) -> None:
     path = tmp_path / "file"
     artifacts.write_bytes(path, b"old")
 
-    def full(handle: int) -> None:
+    def fails(handle: int) -> None:
         raise OSError(number, os.strerror(number))
 
-    monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(DiskFull, match=str(path)) as refusal:
+    monkeypatch.setattr(os, "fsync", fails)
+    with pytest.raises(kind, match=str(path)) as refusal:
         artifacts.write_bytes(path, b"new")
     assert refusal.value.exit_code == 8
     assert [file.read_bytes() for file in tmp_path.iterdir()] == [b"old"]
 
 
-def test_another_error_of_the_disk_is_not_taken_for_a_full_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def broken(handle: int) -> None:
-        raise OSError(errno.EIO, "Input/output error")
+def test_an_error_of_another_kind_is_not_taken_for_one_of_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(handle: int) -> None:
+        raise OSError(errno.EPERM, "Operation not permitted")
 
-    monkeypatch.setattr(os, "fsync", broken)
-    with pytest.raises(OSError, match="Input/output"):
+    monkeypatch.setattr(os, "fsync", refused)
+    with pytest.raises(OSError, match="not permitted"):
         artifacts.write_bytes(tmp_path / "file", b"new")
     assert list(tmp_path.iterdir()) == []
 

@@ -145,7 +145,7 @@ class Conductor:
         for metrics in (metrics for metrics in message.epochs if metrics.epoch > known):
             if self._ends.trained(key, metrics):
                 return True
-        if message.end == "disk full" or message.end == "not shared":  # the trial is put aside
+        if message.end == "disk full" or message.end == "disk broken" or message.end == "not shared":  # the trial is put aside
             self._failure = self._failure or message.hindrance()
         elif message.end:
             self._ends.end(key, Outcome(message.end, reason=message.reason))

@@ -8,7 +8,7 @@ from typing import Any, Literal
 from pipeline.data.preparation import packed
 from pipeline.data.preparation.packed import Packed
 from pipeline.data.preparation.recipe import Recipe
-from pipeline.errors import ConvoyError, DiskFull, NotShared
+from pipeline.errors import ConvoyError, DiskBroken, DiskFull, NotShared
 from pipeline.training.halving import fewer
 from pipeline.training.hyperparameters import Value, parse
 from pipeline.training.metrics import EpochMetrics
@@ -80,12 +80,13 @@ class TrialData:
 class Message:
     """What a worker reports at once: epochs trained (all of them after a resume), and an end other than the planned one.
 
-    `disk full` and `not shared` end no trial: it goes on from its checkpoint when there is space, or the node sees the storage.
+    `disk full`, `disk broken` and `not shared` end no trial: it goes on from its checkpoint when there is space, the disk is well
+    again, or the node sees the storage.
     """
 
     trial_key: str
     epochs: list[EpochMetrics] = field(default_factory=list)
-    end: Literal["", "diverged", "out_of_memory", "failed", "disk full", "not shared"] = ""
+    end: Literal["", "diverged", "out_of_memory", "failed", "disk full", "disk broken", "not shared"] = ""
     reason: str = ""  # for a person; for `failed` its last line is the exception
     outcomes: bytes = b""  # of a rerun that is trained to its end: outcomes.Outcomes of the images it is scored on
     note: str = ""  # what is to be known of the training beside its metrics
@@ -99,6 +100,9 @@ class Message:
         """Why the search cannot go on, though no trial is to blame."""
         if self.end == "disk full":
             return DiskFull(self.trial_key, why=self.reason, remedy="free space and run the same command again")
+        if self.end == "disk broken":
+            remedy = "look after the disk or the mount, then run the same command again"
+            return DiskBroken(self.trial_key, why=self.reason, remedy=remedy)
         if self.end == "not shared":
             return NotShared("cluster.storage", why=self.reason, remedy="let every node see it, then run the same command again")
         return None

@@ -138,7 +138,7 @@ class Reselection:
             self._add(key, metrics)
         if not message.end:
             self._note(key, message.note)
-        if message.end == "disk full" or message.end == "not shared":
+        if message.end == "disk full" or message.end == "disk broken" or message.end == "not shared":
             self.failure = self.failure or message.hindrance()
         elif message.end:
             self._finish(key, message.end, reason=message.reason)

@@ -7,12 +7,13 @@ import traceback
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 import torch
 
 from pipeline.cluster.storage import StorageLost
 from pipeline.data.preparation.packed import Packed
-from pipeline.errors import DiskFull
+from pipeline.errors import DiskError, DiskFull
 from pipeline.outcomes import Outcomes
 from pipeline.search import gpu
 from pipeline.search.checkpoints import Checkpoints
@@ -45,8 +46,9 @@ def run_trial(assignment: Assignment, data: TrialData, beat: Beat = lambda: None
             yield Message(assignment.trial_key, crowded=max(1, refusal.needed_bytes))
         else:
             yield Message(assignment.trial_key, end="out_of_memory", reason=str(refusal))
-    except DiskFull as full:
-        yield Message(assignment.trial_key, end="disk full", reason=f"{full.what}: {full.why}")
+    except DiskError as trouble:
+        end: Literal["disk full", "disk broken"] = "disk full" if isinstance(trouble, DiskFull) else "disk broken"
+        yield Message(assignment.trial_key, end=end, reason=f"{trouble.what}: {trouble.why}")
     except (RankLost, StorageLost):
         raise
     except Exception:  # an error of code is a result of this trial; only a dead worker, or a part of it, is Ray's business

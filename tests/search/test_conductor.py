@@ -3,11 +3,12 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 import optuna
 import pytest
 
-from pipeline.errors import DiskFull, NothingFits, TrialsFail
+from pipeline.errors import DiskBroken, DiskError, DiskFull, NothingFits, TrialsFail
 from pipeline.search.failures import FAILURES_IN_A_ROW
 from pipeline.search.launching import INFEASIBLE_IN_A_ROW
 from pipeline.search.messages import Message
@@ -127,12 +128,15 @@ def test_the_same_failure_5_times_in_a_row_ends_the_search_with_its_text(search:
     assert [trial.state for trial in search.snapshot().trials] == ["failed"] * FAILURES_IN_A_ROW
 
 
-def test_a_full_disk_ends_the_search_and_its_trials_wait(search: Search) -> None:
+@pytest.mark.parametrize(("end", "kind"), [("disk full", DiskFull), ("disk broken", DiskBroken)])
+def test_a_disk_that_cannot_be_written_ends_the_search_and_its_trials_wait(
+    search: Search, end: Literal["disk full", "disk broken"], kind: type[DiskError]
+) -> None:
     conductor = search.conductor()
     conductor.next()
-    assert conductor.heard(Message(FIRST, end="disk full", reason="x.checkpoint: No space left on device"))
+    assert conductor.heard(Message(FIRST, end=end, reason="x.checkpoint: what the system says"))
     conductor.close({})
-    assert isinstance(conductor.failure, DiskFull)
+    assert isinstance(conductor.failure, kind)
     assert search.snapshot().trials[0].state == "interrupted"
 
 

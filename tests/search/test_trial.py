@@ -13,6 +13,7 @@ import pytest
 import torch
 
 from pipeline import artifacts
+from pipeline.errors import DiskBroken, DiskError, DiskFull
 from pipeline.outcomes import Outcomes
 from pipeline.search.checkpoints import LEDGER, checkpoint_name
 from pipeline.search.messages import Assignment, Message
@@ -162,13 +163,19 @@ def test_divergence_is_the_last_message_with_its_place(assignment: Assignment, d
     assert last.reason.startswith(f"diverged in epoch {len(epochs) + 1} ")
 
 
-def test_a_full_disk_is_no_failure_of_the_trial(assignment: Assignment, data: TrialData, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("number", "end", "kind"), [(errno.ENOSPC, "disk full", DiskFull), (errno.EROFS, "disk broken", DiskBroken)]
+)
+def test_a_disk_that_cannot_be_written_is_no_failure_of_the_trial(
+    assignment: Assignment, data: TrialData, monkeypatch: pytest.MonkeyPatch, number: int, end: str, kind: type[DiskError]
+) -> None:
     def fsync(handle: int) -> None:
-        raise OSError(errno.ENOSPC, "No space left on device")
+        raise OSError(number, os.strerror(number))
 
     monkeypatch.setattr(os, "fsync", fsync)
     (message,) = run_trial(assignment, data)
-    assert message.end == "disk full" and message.reason.endswith("No space left on device")
+    assert message.end == end and message.reason.endswith(os.strerror(number))
+    assert isinstance(message.hindrance(), kind)
 
 
 def test_the_data_is_never_written_to(assignment: Assignment, data: TrialData) -> None:
