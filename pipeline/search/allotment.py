@@ -10,8 +10,8 @@ from functools import cached_property
 from pipeline.data.preparation.recipe import Recipe
 from pipeline.errors import DoesNotFit, OverLimit, ResourcesMissing, WrongValue
 from pipeline.search import resources
-from pipeline.search.feasibility import MEGABYTE, cost, require
-from pipeline.search.packing import GPU_MEGABYTES, Needed, trials_a_gpu
+from pipeline.search.feasibility import cost, require
+from pipeline.search.packing import GPU_MEGABYTES, MEGABYTE, Needed, trials_a_gpu
 from pipeline.search.pools import Pool, gpu_type, pools
 from pipeline.search.resources import Node, Resources
 from pipeline.search.settings import SearchParams

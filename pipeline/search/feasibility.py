@@ -10,12 +10,12 @@ from pipeline.data.preparation.recipe import Recipe
 from pipeline.errors import DoesNotFit, OverLimit
 from pipeline.models.layers import Shape, layer_table
 from pipeline.models.memory import training_bytes
+from pipeline.search.packing import MEGABYTE
 from pipeline.search.settings import Limits
 from pipeline.search.space import Space
 from pipeline.study.records import StudySnapshot, TrialRecord
 from pipeline.training.hyperparameters import Hyperparameters, TrainHyperparameters
 
-MEGABYTE = 10**6
 SAMPLE = 200  # random points of a space, enough to know a share to within 7 percent
 
 

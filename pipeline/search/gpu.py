@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from pipeline.search.packing import Packing
-
-_MEGABYTE = 10**6
+from pipeline.search.packing import MEGABYTE, Packing
 
 
 def take(device: str, trials_a_gpu: int) -> None:
@@ -20,4 +18,4 @@ def take(device: str, trials_a_gpu: int) -> None:
 
 def peak_megabytes(device: str) -> float | None:
     """The most that tensors took since `take`; None where nobody counts, as in main memory."""
-    return torch.cuda.max_memory_allocated() / _MEGABYTE if device == "cuda" else None
+    return torch.cuda.max_memory_allocated() / MEGABYTE if device == "cuda" else None

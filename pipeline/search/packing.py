@@ -10,6 +10,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+MEGABYTE = 10**6  # bytes, wherever memory is told to people
 GPU_MEGABYTES = "gpu_megabytes"  # by this name the study keeps what a trial took at its peak
 MOST = 16  # more trials at once leave a sampler and a stopping rule too little to go by
 _CONTEXT = 600 * 2**20  # bytes that a process takes on a GPU before it computes: CUDA's context and libraries
