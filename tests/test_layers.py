@@ -76,6 +76,7 @@ DOORS = {
         "pipeline.tracking.champion_later",
         "pipeline.tracking.origin",
         "pipeline.rebuild",
+        "pipeline.search.cluster_nodes",
         "pipeline.search.worker_forks",
     ],
     "onnxruntime": ["pipeline.training.engines", "pipeline.prediction.model", "pipeline.prediction.lighten"],

@@ -59,3 +59,8 @@ def _gpu_bytes() -> tuple[int, ...]:
     query = [program, "--query-gpu=memory.total", "--format=csv,noheader,nounits"]
     done = subprocess.run(query, capture_output=True, text=True, check=False, timeout=30)  # a broken driver has none
     return tuple(int(line) * 2**20 for line in done.stdout.split()) if done.returncode == 0 else ()
+
+
+def glance() -> Seen:
+    """What it says where nothing is to be trained yet, so that nothing need be within its reach."""
+    return Seen(platform.node(), code_digest(), _gpu_bytes(), "", ())

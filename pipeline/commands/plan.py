@@ -17,7 +17,7 @@ def _act(options: argparse.Namespace) -> None:
     from pipeline.planning.plan import plan
 
     with waiting("training a few networks for a moment"):
-        found = plan(parameters.search, layout.state(root), project.study_database(root, parameters))
+        found = plan(parameters.search, layout.state(root), project.study_database(root, parameters), parameters.cluster)
     print(json.dumps(found.record(), indent=2, ensure_ascii=False) if options.json else "\n".join(found.lines))
 
 

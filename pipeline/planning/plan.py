@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import statistics
 from collections.abc import Callable, Sequence
@@ -10,15 +11,17 @@ from pathlib import Path
 from typing import Any
 
 from pipeline import artifacts, layout
+from pipeline.cluster.settings import LOCAL, ClusterParams
 from pipeline.data.preparation.recipe import Recipe
 from pipeline.errors import MissingFile
 from pipeline.planning.expectation import Expectation, Range, expect
 from pipeline.planning.probe import Candidate, Probe, candidates, measure
-from pipeline.search import run
+from pipeline.search import cluster_nodes, resources, run
 from pipeline.search import space as spaces
-from pipeline.search.allotment import allot
+from pipeline.search.allotment import Sharing
 from pipeline.search.budget import Budget, Used
 from pipeline.search.forecast import Pace, duration
+from pipeline.search.resources import Node
 from pipeline.search.settings import SearchParams
 from pipeline.search.space import Space
 from pipeline.search.tally import Tally
@@ -42,11 +45,15 @@ class Plan:
         return {"expected": None if self.expected is None else asdict(self.expected), "told": self.lines}
 
 
-def plan(params: SearchParams, state: Path, database: str) -> Plan:
-    """What `convoy search` would take; nothing is written. Raises MissingFile before preprocess has run."""
+def plan(params: SearchParams, state: Path, database: str, cluster: ClusterParams) -> Plan:
+    """What `convoy search` would take; nothing is written. Raises MissingFile before preprocess has run.
+
+    A cluster that this machine is a node of is asked what it has; raises what joining it does.
+    """
     space = spaces.load(Path(params.space))
     recipe = _recipe()
-    share = allot(params, space, recipe).resources
+    nodes, told = _nodes(cluster)
+    share = Sharing(params, space, recipe, gpu_types=cluster.wanted_gpus(os.environ)).allot(nodes).resources
     known = candidates(space, recipe, params.limits)
     used = _used(params, space, recipe, database)
     probe = measure(known, space, recipe, share)
@@ -55,6 +62,7 @@ def plan(params: SearchParams, state: Path, database: str) -> Plan:
     expected = expect(Budget.of(params), used, lengths, kept, share.slots)
     free = shutil.disk_usage(next(folder for folder in (state, *state.parents) if folder.exists())).free
     lines = [
+        *told,
         *([f"used already: {used.trials} trials, {duration(used.seconds)}"] if used.trials else []),
         f"probe: {probe.networks} networks in {probe.seconds:.1f} s, threads {share.threads}: {_pace(probe.pace)}",
         f"a trial: {_between(_middle(lengths), duration)} for four of five, when it trains to its end",
@@ -63,6 +71,19 @@ def plan(params: SearchParams, state: Path, database: str) -> Plan:
         *_disk(known, probe, expected, share.slots, free),
     ]
     return Plan(lines, expected)
+
+
+def _nodes(cluster: ClusterParams) -> tuple[Sequence[Node], list[str]]:
+    """Where trials would run, and what is to be known of that: what a trial takes is measured here in any case."""
+    here, address = resources.this_machine(), cluster.where(os.environ)
+    if address == LOCAL:
+        return (here,), []
+    if cluster.is_remote(os.environ):
+        why = "a job server, which does not say what trials get: a plan for this machine alone"
+        return (here,), [f"cluster: {address} is {why}"]
+    nodes = cluster_nodes.look(address, cluster)
+    slower = "" if here.gpus or not any(node.gpus for node in nodes) else ", which has no GPU: on theirs it is less"
+    return nodes, [f"cluster: {cluster_nodes.listed(nodes)}; a trial is measured on this machine{slower}"]
 
 
 def _recipe() -> Recipe:

@@ -15,7 +15,7 @@ from pipeline.data.preparation.recipe import Recipe
 from pipeline.errors import DoesNotFit, NothingFits, OverLimit
 from pipeline.search.feasibility import cost, require
 from pipeline.search.forecast import Pace, Work, pace
-from pipeline.search.resources import Resources
+from pipeline.search.resources import Resources, available_gpus
 from pipeline.search.settings import Limits
 from pipeline.search.space import Space
 from pipeline.training.hyperparameters import Value
@@ -66,7 +66,7 @@ def measure(known: Sequence[Candidate], space: Space, recipe: Recipe, share: Res
     by_work = sorted(known, key=lambda each: each.work.multiply_adds)
     chosen = [by_work[0], by_work[len(by_work) // 2], by_work[-1]]
     train, val = (packed.read(layout.PROCESSED / split, recipe.digests[split]) for split in ("train", "val"))
-    device: Literal["cpu", "cuda"] = "cuda" if share.gpus else "cpu"
+    device: Literal["cpu", "cuda"] = "cuda" if share.gpus and available_gpus() else "cpu"  # this machine may be a node without
     measured = [_measured(each, space, recipe, train, val, device) for each in chosen]
     bytes_each = max(size / each.parameters for each, (_, _, size) in zip(chosen, measured, strict=True))
     found = pace([(work, seconds) for work, seconds, _ in measured])

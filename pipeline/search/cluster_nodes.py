@@ -1,14 +1,61 @@
-"""The nodes of a cluster that was joined: who is there, and what they offer to trials."""
+"""The nodes of a cluster: who is there, and what they offer to trials."""
 
 from __future__ import annotations
 
+import tempfile
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
+from pipeline.cluster import node
 from pipeline.cluster.node import Seen
+from pipeline.cluster.settings import ClusterParams
+from pipeline.errors import OtherVersion, ResourcesMissing
+from pipeline.search import joining, ray_environment
 from pipeline.search.pools import TYPE_LABEL, gpu_type
 from pipeline.search.resources import Node
+
+_ANSWER_SECONDS = 120.0  # in which a node has fetched our code and answered
+
+
+def look(address: str, params: ClusterParams) -> tuple[Node, ...]:
+    """Join for a moment and say who is there.
+
+    Raises what joining does, OtherVersion for a node that cannot run our code, ResourcesMissing when none takes trials now.
+    """
+    ray_environment.prepare_to_join()
+    import ray
+
+    address = joining.found(address, params.insecure)
+    with tempfile.TemporaryDirectory(prefix="convoy-look-") as scratch:
+        joining.join(address, Path(scratch))
+    try:
+        there = alive()
+        seen = _glances([one for one in there if one["Resources"].get("GPU")])
+    finally:
+        ray.shutdown()
+    if not there:
+        remedy = "start nodes with --num-cpus; one that comes on demand is counted when it is there"
+        raise ResourcesMissing("the cluster", where=address, why="no node has CPUs for trials now", remedy=remedy)
+    types = {one["NodeID"]: type_of(one) for one in there}
+    return tuple(as_node(one, seen, types) for one in there)
+
+
+def _glances(nodes: Sequence[dict[str, Any]]) -> dict[str, Seen]:
+    """Node → what it says of itself, without taking a CPU or a GPU from anyone."""
+    import ray
+    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+    task, asked = ray.remote(node.glance), {}
+    for one in nodes:
+        there = NodeAffinitySchedulingStrategy(one["NodeID"], soft=False)
+        asked[one["NodeID"]] = task.options(num_cpus=0, scheduling_strategy=there, max_retries=0).remote()
+    try:
+        return {key: ray.get(reference, timeout=_ANSWER_SECONDS) for key, reference in asked.items()}
+    except Exception as error:  # whatever Ray says of a node that cannot run our code
+        why, remedy = " ".join(str(error).split()[-30:]), "install what Convoy needs there, see docs/cluster.md"
+        raise OtherVersion("a node", why=why, remedy=remedy) from error
 
 
 def alive() -> list[dict[str, Any]]:

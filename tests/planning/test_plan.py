@@ -59,6 +59,17 @@ def test_a_time_limit_is_turned_into_trials(here: Path, capsys: pytest.CaptureFi
     assert 0 < expected["trials"]["low"] < expected["trials"]["high"] and expected["money"] is None
 
 
+def test_a_job_server_cannot_be_asked_and_the_plan_says_so(
+    here: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alone = planned(capsys)
+    monkeypatch.setenv("RAY_ADDRESS", "http://127.0.0.1:8265")
+    said = planned(capsys)
+    why = "a job server, which does not say what trials get: a plan for this machine alone"
+    assert said["cluster"] == f"http://127.0.0.1:8265 is {why}"
+    assert said["time"].split(", ")[1] == alone["time"].split(", ")[1]
+
+
 def test_what_the_study_has_used_already_is_taken_off(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     params = SearchParams(space="space.yaml", trials=2, sampler="random", stopping="none")
     recipe, space = write_processed(here), load(here / "space.yaml")

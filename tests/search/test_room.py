@@ -215,3 +215,15 @@ def test_ray_gives_the_trials_that_were_crowded_and_those_after_them_a_larger_sh
     assert {share for _, share in heard["0004"]} == {0.5}
     snapshot = store.read(f"sqlite:///{tmp_path / 'studies.db'}", STUDY)
     assert [trial.state for trial in snapshot.trials] == ["completed"] * 5
+
+
+@pytest.mark.campaign
+def test_trials_that_wait_for_nodes_of_which_none_is_left_are_trained_on_others(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "tests.search.vanishing_nodes", str(tmp_path)]
+    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
+    done = subprocess.run(command, cwd=REPOSITORY, env=environment, capture_output=True, text=True, timeout=120, check=True)
+    heard = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("[")]
+    assert {key for key, _ in heard} == {f"{number:04d}" for number in range(6)}
+    assert {pool for _, pool in heard} == {""}
+    snapshot = store.read(f"sqlite:///{tmp_path / 'studies.db'}", STUDY)
+    assert [trial.state for trial in snapshot.trials] == ["completed"] * 6
