@@ -113,6 +113,14 @@ class Host:
         """All that run on this host but its first."""
         return [process for process in psutil.process_iter() if process.pid != self.pid and self._is_here(process.pid)]
 
+    def commands(self) -> dict[int, list[str]]:
+        """Pid → command line, of the same; many live for a moment only."""
+        found = {}
+        for process in self.processes():
+            with contextlib.suppress(psutil.NoSuchProcess):
+                found[process.pid] = process.cmdline()
+        return found
+
     def kill(self) -> None:
         """The power fails: every process is gone at once, and so are its files."""
         os.kill(self.pid, signal.SIGKILL)

@@ -12,8 +12,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import psutil
-
 from pipeline.study import store
 from pipeline.study.records import StudySnapshot
 from tests import searches
@@ -115,16 +113,10 @@ def trains_here(cluster: Cluster) -> tuple[Host, str]:
     return nodes[entry["host"]], str(entry["trial_key"])
 
 
-def workers(host: Host) -> list[psutil.Process]:
-    """What trains there, or is about to."""
-
-    def trains(process: psutil.Process) -> bool:
-        try:
-            return "TrialWorker" in " ".join(process.cmdline()) or "ResourceTrainable" in " ".join(process.cmdline())
-        except psutil.NoSuchProcess:
-            return False
-
-    return [process for process in host.processes() if trains(process)]
+def workers(host: Host) -> list[int]:
+    """The pids of what trains there, or is about to."""
+    names = ("TrialWorker", "ResourceTrainable")
+    return [pid for pid, command in host.commands().items() if any(name in " ".join(command) for name in names)]
 
 
 def snapshot(project: Path, scratch: Path) -> StudySnapshot:

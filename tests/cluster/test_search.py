@@ -6,6 +6,8 @@ Sampler and stopping rule are such that the result does not depend on the order 
 from __future__ import annotations
 
 import json
+import os
+import signal
 import time
 from collections import Counter
 from pathlib import Path
@@ -206,8 +208,8 @@ def test_a_cluster_that_grows_on_demand_grows_and_is_told_when_no_more_is_needed
 
 def kill_raylet(host: Host) -> None:
     """And nothing else."""
-    (raylet,) = (process for process in host.processes() if process.name() == "raylet")
-    raylet.kill()
+    (raylet,) = (pid for pid, command in host.commands().items() if command and Path(command[0]).name == "raylet")
+    os.kill(raylet, signal.SIGKILL)
 
 
 @pytest.fixture(scope="class")
