@@ -28,8 +28,23 @@ _ENVIRONMENT = {  # what the user has set stays
 }
 _NOISY = ("mlflow", "alembic", "mlflow.store.db.utils", "mlflow.tracking.fluent", "mlflow.models.model", "mlflow.pyfunc")
 _VARIABLE = "MLFLOW_TRACKING_URI"
-_NOT_LET_IN = re.compile(r"\b(401 error|code 401|not authenticated|code 403|403 error)")
-_LET_IN = "set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or write ~/.mlflow/credentials"
+_REFUSED = (  # how, why, remedy
+    (
+        re.compile(r"\b(401 error|code 401|not authenticated)"),
+        "it does not let this user in",
+        "set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or write ~/.mlflow/credentials",
+    ),
+    (
+        re.compile(r"Invalid Host header"),
+        "it does not answer under this name",
+        "correct the address, or have it started with this name among --allowed-hosts",
+    ),
+    (  # it says the same of what is not there, to users who do not manage the server
+        re.compile(r"\b(403 error|code 403)"),
+        "it does not allow this user to do that, or has no such thing",
+        "check the name, or ask who manages the server for the permission",
+    ),
+)
 _SQLITE = "sqlite:///"
 
 
@@ -63,9 +78,8 @@ def reaching(uri: str, left: Callable[[], str] = str) -> Iterator[None]:
     except Exception as error:
         if not _means_away(error):
             raise
-        refused = _NOT_LET_IN.search(str(error)) is not None
-        why = "; ".join(part for part in (left(), "it does not let this user in" if refused else _first_line(error)) if part)
-        remedy = _LET_IN if refused else "start it or correct the address, then repeat the command"
+        why, remedy = _explained(error)
+        why = "; ".join(part for part in (left(), why) if part)
         raise TrackingUnreachable("MLflow", where=redacted(uri), why=why, remedy=remedy) from error
 
 
@@ -130,6 +144,14 @@ def _means_away(error: Exception) -> bool:
     if kind.__module__.startswith("sqlalchemy."):
         return kind.__name__ in ("OperationalError", "InterfaceError", "DatabaseError", "TimeoutError")
     return kind.__module__.startswith("mlflow.") and getattr(error, "error_code", "") != "INVALID_PARAMETER_VALUE"
+
+
+def _explained(error: Exception) -> tuple[str, str]:
+    """Why MLflow could not be used, and the remedy."""
+    for how, why, remedy in _REFUSED:
+        if how.search(str(error)):
+            return why, remedy
+    return _first_line(error), "start it or correct the address, then repeat the command"
 
 
 def _first_line(error: Exception) -> str:

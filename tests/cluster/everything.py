@@ -13,7 +13,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import requests
 from mlflow import MlflowClient
 from mlflow.entities import Run
 
@@ -165,9 +164,8 @@ def everything(folder: Path) -> Iterator[Everything]:
             Sshd(folder / "head", head, 22) as door,
         ):
             made = Everything(Cluster(hosts, head, folder), postgres, mlflow, sshd, door)
-            with head.network_of():
-                for name, password in USERS.items():
-                    _create_user(mlflow, name, password)
+            for name, password in USERS.items():
+                mlflow.add_user(name, password)
             made.user(head)
             yield made
 
@@ -192,14 +190,3 @@ def contents(folder: Path, *outputs: str) -> dict[str, str]:
 
 def _credentials(user: str) -> str:
     return f"[mlflow]\nmlflow_tracking_username = {user}\nmlflow_tracking_password = {USERS[user]}\n"
-
-
-def _create_user(mlflow: MlflowServer, name: str, password: str) -> None:
-    """As its administrator does it."""
-    answer = requests.post(
-        f"{mlflow.address}/api/2.0/mlflow/users/create",
-        json={"username": name, "password": password},
-        auth=(mlflow.ADMIN, mlflow.PASSWORD),
-        timeout=60,
-    )
-    assert answer.ok, answer.text

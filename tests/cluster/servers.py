@@ -24,6 +24,7 @@ from typing import Self
 
 import psycopg
 import pytest
+import requests
 
 from tests.cluster.hosts import HOME, Host
 
@@ -208,6 +209,13 @@ class MlflowServer(Server):
     def credentials(self) -> dict[str, str]:
         """Those of the administrator, as environment."""
         return {"MLFLOW_TRACKING_USERNAME": self.ADMIN, "MLFLOW_TRACKING_PASSWORD": self.PASSWORD}
+
+    def add_user(self, name: str, password: str) -> None:
+        """Who may do what everybody may: read all, and manage what is his own."""
+        user, admin = {"username": name, "password": password}, (self.ADMIN, self.PASSWORD)
+        with self._near():
+            answer = requests.post(f"{self.address}/api/2.0/mlflow/users/create", json=user, auth=admin, timeout=60)
+        assert answer.ok, answer.text
 
     def _command(self) -> list[str]:
         return [

@@ -120,6 +120,21 @@ def test_who_is_not_let_in_by_mlflow_is_told_where_the_password_belongs(
     assert "answers" in convoy(folder, "check", **nobody).stdout
 
 
+@pytest.mark.cluster
+def test_who_may_not_is_told_another_remedy_than_who_is_not_let_in(
+    tmp_path: Path, mlflow_server: MlflowServer, migrated_mlflow: Path
+) -> None:
+    folder = searches.write_project(tmp_path / "project", migrated_mlflow, tracking_uri=mlflow_server.address)
+    mlflow_server.add_user("guest", "a long password")
+    guest = {"MLFLOW_TRACKING_USERNAME": "guest", "MLFLOW_TRACKING_PASSWORD": "a long password"}
+    refused = convoy(folder, "pull", "nothing@champion", "pulled", **guest)
+    assert refused.returncode == 4
+    assert "it does not allow this user to do that, or has no such thing — check the name, or ask" in refused.stderr
+    alias = mlflow_server.address.replace("127.0.0.1", "127.1")
+    refused = convoy(folder, "pull", "nothing@champion", "pulled", "--tracking-uri", alias, **guest)
+    assert refused.returncode == 4 and "it does not answer under this name — correct the address, or have it" in refused.stderr
+
+
 def test_a_password_in_an_address_is_shown_nowhere_by_a_command_that_fails(
     tmp_path: Path, migrated_mlflow: Path, postgres: Postgres
 ) -> None:
