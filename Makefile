@@ -51,7 +51,7 @@ campaign: .venv/installed-test
 
 ## The tests on clusters of several hosts, which are network namespaces of this machine (as root; else they say so).
 test-cluster: .venv/installed-test-cluster
-	pytest -m cluster --timeout 900 tests/cluster
+	pytest -m cluster --timeout 2400 tests/cluster
 
 ## The accuracy figure of the README: 5 seeds, about 4 minutes on 2 cores.
 benchmark: .venv/installed
