@@ -32,19 +32,26 @@ def write_bytes(path: Path, content: bytes) -> None:
 @contextlib.contextmanager
 def writing(path: Path) -> Iterator[BinaryIO]:
     """A file to write to piece by piece, which takes the place of `path` when all went well, as write_bytes does it."""
+    with replacing(path) as temporary, temporary.open("wb") as file:
+        yield file
+
+
+@contextlib.contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """An empty file beside `path` for those who write by name, which takes the place of `path` in the same way."""
     with _naming_the_disk(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:40]}.")
         try:
-            with os.fdopen(handle, "wb") as file:
-                os.fchmod(file.fileno(), 0o644)
-                yield file
-                file.flush()
-                os.fsync(file.fileno())
+            os.fchmod(handle, 0o644)
+            yield Path(temporary)
+            os.fsync(handle)
             Path(temporary).replace(path)
         except BaseException:
             Path(temporary).unlink(missing_ok=True)
             raise
+        finally:
+            os.close(handle)
         _sync_folder(path.parent)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
+from pathlib import Path
 from typing import TypeVar
 
 from pipeline.cluster.storage import Storage, StorageLost
@@ -26,6 +27,14 @@ class Bounded:
     def write(self, name: str, content: bytes) -> None:
         """Put it in the place of what was there."""
         self._within(lambda: self._storage.write(name, content), name)
+
+    def fetch(self, name: str, file: Path) -> bool:
+        """Write its content to a file of this machine; False when there is none."""
+        return self._within(lambda: self._storage.fetch(name, file), name)
+
+    def send(self, name: str, file: Path) -> None:
+        """Put the content of a file of this machine in the place of what was there."""
+        self._within(lambda: self._storage.send(name, file), name)
 
     def append(self, name: str, line: str) -> None:
         """One line more."""

@@ -4,25 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import shutil
-import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from pipeline.cluster.depot import FOLDER, Depot
+from pipeline.cluster import node_cache
+from pipeline.cluster.depot import REQUEST, RESULT, RETURNING, Depot
 from pipeline.cluster.settings import folder
 from pipeline.cluster.work import files_of
 from pipeline.errors import MissingFile
-
-
-def request_key(key: str) -> str:
-    """The record of what a job is given."""
-    return f"{key}.request"
-
-
-def result_key(key: str) -> str:
-    """The record of what it brought back, once it has."""
-    return f"{key}.result"
 
 
 def run(storage: str, key: str, tree: Path, stage: Callable[[Path, Mapping[str, Any]], None]) -> None:
@@ -32,34 +22,28 @@ def run(storage: str, key: str, tree: Path, stage: Callable[[Path, Mapping[str, 
     is that of all jobs of this storage, where it is a folder.
     """
     depot = Depot(storage)
-    request = depot.read(request_key(key))
+    request = depot.read(key, REQUEST)
     if request is None:
         raise MissingFile("the request", where=storage, why=f"it holds no {key}", remedy="submit the job again")
-    with _empty_folder(storage, key) as project:
+    with depot.renewed(key, REQUEST), _empty_folder(key) as project:
         shutil.copytree(tree, project, ignore=shutil.ignore_patterns("__pycache__"))
-        depot.fetch(request["reads"], project)
+        depot.fetch(request["files"], project)
         if shared := folder(storage):
             (shared / "state").mkdir(parents=True, exist_ok=True)
             (project / "state").symlink_to(shared / "state")
         with contextlib.chdir(project):
             stage(project, request["told"])
-        files, _ = depot.send(project, files_of(project, request["writes"]))
-        depot.write(result_key(key), {"files": files})
+        files, _ = depot.send(project, files_of(project, request["writes"]), key, RETURNING)
+        depot.write(key, RESULT, {"files": files})
 
 
 @contextlib.contextmanager
-def _empty_folder(storage: str, key: str) -> Iterator[Path]:
-    """Where there is a project while the block runs: where all nodes see it, if there is such a place, since images that are
-    larger than memory are read from it by whoever trains.
-    """
-    if shared := folder(storage):
-        place = shared / FOLDER / "work" / key
-        shutil.rmtree(place, ignore_errors=True)  # of a job that was killed
-        place.mkdir(parents=True)
-        try:
-            yield place / "project"
-        finally:
-            shutil.rmtree(place)
-    else:
-        with tempfile.TemporaryDirectory(prefix="convoy-job-") as temporary:
-            yield Path(temporary).resolve() / "project"
+def _empty_folder(key: str) -> Iterator[Path]:
+    """Where there is a project while the block runs: on the disk that this machine has for what it can fetch again."""
+    place = node_cache.root() / "jobs" / key
+    shutil.rmtree(place, ignore_errors=True)  # of a job that was killed
+    place.mkdir(parents=True, mode=0o700)
+    try:
+        yield place.resolve() / "project"
+    finally:
+        shutil.rmtree(place)

@@ -15,11 +15,10 @@ from pathlib import Path
 
 from pipeline import artifacts, layout
 from pipeline.cluster import environment, working_tree
-from pipeline.cluster.depot import Depot
+from pipeline.cluster.depot import FETCHED, REQUEST, RESULT, Cleaned, Depot
 from pipeline.cluster.following import AGAIN, follow
-from pipeline.cluster.inside import request_key, result_key
 from pipeline.cluster.job_server import Job, JobServer
-from pipeline.cluster.settings import ClusterParams
+from pipeline.cluster.settings import DAYS, ClusterParams
 from pipeline.cluster.work import Work
 from pipeline.errors import Interrupted, JobFailed, MissingKey, SecurityRefusal, StudyBusy
 
@@ -62,12 +61,13 @@ class Jobs:
         `told` is for the job alone and no part of what the work is. Raises StudyBusy while another job works on it.
         """
         key, depot = work.key(self.root, self.package), self.depot
-        if depot.read(result_key(key)) is not None:
+        if depot.read(key, RESULT) is not None:
             self.show(f"this {work.stage} was done before, on a cluster")
             return Sent(work, key, None)
         server = self.server()
         about = f"convoy-{work.stage}-{of}"
-        jobs = [job for job in server.jobs() if job.job_id.startswith(about)]
+        everybodys = server.jobs()
+        jobs = [job for job in everybodys if job.job_id.startswith(about)]
         own = [job for job in jobs if job.job_id.startswith(f"{about}{key}-")]
         for job in jobs:
             if not job.over and job in own:
@@ -77,6 +77,7 @@ class Jobs:
                 why, remedy = "its parameters, code or data are others", f"wait for it, or `convoy stop {job.job_id}`"
                 raise StudyBusy(f"job {job.job_id}", where=self.address, why=why, remedy=remedy)
         job_id = f"{about}{key}-{_next_attempt(self._notes(), f'{about}{key}-', own)}"
+        depot.clean(DAYS, _worked_on(everybodys))
         self._submit(server, depot, work, key, job_id, told)
         return Sent(work, key, job_id)
 
@@ -94,6 +95,10 @@ class Jobs:
                 raise JobFailed(f"job {job.job_id}", why=why, remedy=f"see `convoy logs {job.job_id}`, then {AGAIN}")
         self._fetch(sent)
 
+    def clean(self, days: float) -> Cleaned:
+        """Remove from the storage what jobs were given and brought back and nobody has used for so many days."""
+        return self.depot.clean(days, _worked_on(self.server().jobs()))
+
     def _follow(self, job_id: str) -> Job:
         try:
             return follow(self.server(), job_id, self.show)
@@ -107,8 +112,9 @@ class Jobs:
         variables = environment.forwarded(os.environ)
         if tree.secret:
             self.show(f"not sent, because they look secret: {', '.join(tree.secret)}")
-        files, sent_bytes = depot.send(self.root, (name for name in work.reads if name not in tree.files))
-        depot.write(request_key(key), {"stage": work.stage, "reads": files, "writes": work.writes, "told": dict(told)})
+        names = (name for name in work.reads if name not in tree.files)
+        about_it = {"stage": work.stage, "writes": work.writes, "told": dict(told)}
+        _, sent_bytes = depot.send(self.root, names, key, REQUEST, **about_it)
         with tempfile.TemporaryDirectory(prefix="convoy-job-") as folder:
             file = Path(folder) / "tree.zip"
             artifacts.write_bytes(file, archive)
@@ -121,7 +127,8 @@ class Jobs:
         self.show(f"job {job_id} submitted with {sizes}; it goes on if this ends: `convoy stop {job_id}` stops it")
 
     def _fetch(self, sent: Sent) -> None:
-        result = self.depot.read(result_key(sent.key))
+        depot = self.depot
+        result = depot.read(sent.key, RESULT)
         if result is None:
             raise JobFailed(f"job {sent.job_id}", why="it left no results", remedy=AGAIN)
         outputs = [Path(output) for output in sent.work.writes]
@@ -129,16 +136,22 @@ class Jobs:
             if not any(Path(name).is_relative_to(output) for output in outputs):
                 why, remedy = "the stage writes no such file", "look at who may write to cluster.storage"
                 raise SecurityRefusal(name, where=f"the results of job {sent.job_id}", why=why, remedy=remedy)
-        self.depot.fetch(result["files"], self.root)
+        depot.fetch(result["files"], self.root)
         for output in outputs:
             if (self.root / output).is_dir():
                 names = [Path(name) for name in result["files"]]
                 inside = [str(name.relative_to(output)) for name in names if name.is_relative_to(output)]
                 artifacts.keep_only(self.root / output, inside)
+        depot.write(sent.key, FETCHED, {})
 
     def _notes(self) -> Path:
         """Of the jobs that this project has submitted, one file each."""
         return layout.state(self.root) / "jobs"
+
+
+def _worked_on(jobs: Sequence[Job]) -> list[str]:
+    """The keys of what jobs work on, or will: each stands in the name of its job before the number of the attempt."""
+    return [job.job_id.split("-")[-2] for job in jobs if not job.over and job.job_id.startswith("convoy-")]
 
 
 def _next_attempt(notes: Path, name: str, jobs: Sequence[Job]) -> int:

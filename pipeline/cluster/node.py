@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pipeline
+from pipeline.cluster.node_cache import NodeCache, StoredShard
 from pipeline.cluster.place import opened
 from pipeline.cluster.storage import StorageLost
 
@@ -18,7 +19,7 @@ from pipeline.cluster.storage import StorageLost
 @dataclass(frozen=True)
 class Seen:
     """Of one node: its name, the digest of its Convoy, the bytes of each GPU, whether it reads and writes the storage, and which
-    files it does not see.
+    files it does not see; if it is to fetch them, how many bytes those are and for how many it has room.
     """
 
     host: str
@@ -26,9 +27,11 @@ class Seen:
     gpu_bytes: tuple[int, ...]
     storage: str  # empty, or why not
     missing: tuple[str, ...]
+    to_fetch: int = 0
+    room: int = 0
 
 
-def look(place: str, nonce: str, name: str, files: Sequence[str]) -> Seen:
+def look(place: str, nonce: str, name: str, files: Sequence[StoredShard]) -> Seen:
     """Compare the file `shared` of the storage with `nonce`, and answer in a file of this `name`."""
     try:
         storage = opened(place)
@@ -39,8 +42,15 @@ def look(place: str, nonce: str, name: str, files: Sequence[str]) -> Seen:
             trouble = ""
     except (OSError, StorageLost) as error:
         trouble = f"{type(error).__name__}: {error}"
-    missing = tuple(file for file in files if not Path(file).is_file())
-    return Seen(platform.node(), code_digest(), _gpu_bytes(), trouble, missing)
+    missing = tuple(str(file.path) for file in files if not file.seen)
+    cache = files[0].cache if missing else None
+    to_fetch, room = cache.room() if cache else (0, 0)
+    return Seen(platform.node(), code_digest(), _gpu_bytes(), trouble, missing, to_fetch, room)
+
+
+def fetched(cache: NodeCache) -> int:
+    """Bytes that the node has fetched of the images of a search."""
+    return cache.fetched()
 
 
 def code_digest() -> str:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import random
 import time
 import uuid
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
@@ -39,7 +41,23 @@ class Remote:
 
     def write(self, name: str, content: bytes) -> None:
         """An object of S3 appears when it is whole; elsewhere a file of another name takes the place of the old one."""
-        self._again_and_again(lambda: self._write(name, content))
+        self._again_and_again(lambda: self._put(name, lambda at: self._files.pipe_file(at, content)))
+
+    def fetch(self, name: str, file: Path) -> bool:
+        """Write its content to a file, in pieces; False when there is none."""
+
+        def fetch() -> bool:
+            try:
+                self._files.get_file(self._at(name), str(file))
+            except FileNotFoundError:
+                return False
+            return True
+
+        return self._again_and_again(fetch)
+
+    def send(self, name: str, file: Path) -> None:
+        """As write does it, in pieces."""
+        self._again_and_again(lambda: self._put(name, lambda at: self._files.put_file(str(file), at)))
 
     def append(self, name: str, line: str) -> None:
         """By writing all of it again: these files are small."""
@@ -71,13 +89,13 @@ class Remote:
     def _at(self, name: str) -> str:
         return f"{self._folder}/{name}"
 
-    def _write(self, name: str, content: bytes) -> None:
+    def _put(self, name: str, put: Callable[[str], None]) -> None:
         if self._address.startswith("s3://"):
-            self._files.pipe_file(self._at(name), content)
+            put(self._at(name))
             return
         temporary = self._at(f".{name[:40]}.{uuid.uuid4().hex}")
         self._files.makedirs(self._folder, exist_ok=True)
-        self._files.pipe_file(temporary, content)
+        put(temporary)
         self._files.mv(temporary, self._at(name))
 
     def _connect(self) -> None:
@@ -98,6 +116,8 @@ class Remote:
             except WrongValue:
                 raise
             except Exception as error:  # each library has its own for a connection that is gone
+                if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+                    raise  # of the disk here
                 self._files, latest = None, error
                 if attempt + 1 < _ATTEMPTS:
                     time.sleep(2**attempt * random.uniform(0.5, 1.0))  # noqa: S311 - so that not all come back at once

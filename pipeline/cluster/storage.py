@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Protocol
 
 from pipeline import artifacts
+
+_PIECE = 2**20  # bytes
 
 
 class StorageLost(Exception):
@@ -20,6 +23,12 @@ class Storage(Protocol):
 
     def write(self, name: str, content: bytes) -> None:
         """Put it in the place of what was there."""
+
+    def fetch(self, name: str, file: Path) -> bool:
+        """Write its content to a file of this machine, in pieces; False when there is none."""
+
+    def send(self, name: str, file: Path) -> None:
+        """Put the content of a file of this machine in the place of what was there, in pieces."""
 
     def append(self, name: str, line: str) -> None:
         """One line more; others do not write to the same file meanwhile, unless it is in a folder of one machine."""
@@ -47,6 +56,20 @@ class Folder:
     def write(self, name: str, content: bytes) -> None:
         """Atomic and durable; raises DiskFull."""
         artifacts.write_bytes(self._path / name, content)
+
+    def fetch(self, name: str, file: Path) -> bool:
+        """Write its content to another file; False when there is none."""
+        try:
+            with (self._path / name).open("rb") as source, file.open("wb") as target:
+                shutil.copyfileobj(source, target, _PIECE)
+        except FileNotFoundError:
+            return False
+        return True
+
+    def send(self, name: str, file: Path) -> None:
+        """Atomic and durable; raises DiskFull."""
+        with file.open("rb") as source, artifacts.writing(self._path / name) as target:
+            shutil.copyfileobj(source, target, _PIECE)
 
     def append(self, name: str, line: str) -> None:
         """In a single write; raises DiskFull."""

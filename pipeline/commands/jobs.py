@@ -9,6 +9,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from pipeline import layout, params
+from pipeline.cluster.settings import DAYS
 from pipeline.commands import project
 from pipeline.commands.command import Command
 from pipeline.errors import UnknownName
@@ -19,12 +20,31 @@ if TYPE_CHECKING:
 _OURS = "convoy-"  # others may use the cluster too
 
 
+_DETAILS = f"""\
+`--clean` removes from `cluster.storage` what jobs were given and brought back, and images of searches, once nobody has used them
+for so many days: never what a job works with, nor results that were not fetched. `submit` does it too, after {DAYS:g} days."""
+
+
 def _jobs(options: argparse.Namespace) -> None:
+    if options.clean:
+        _clean(options)
+        return
     jobs = [job for job in server_here().jobs() if job.job_id.startswith(_OURS)]
     if options.json:
         print(json.dumps([asdict(job) for job in jobs], indent=2, sort_keys=True))
         return
     print("\n".join(map(line, jobs)) if jobs else "no jobs of Convoy on this cluster")
+
+
+def _clean(options: argparse.Namespace) -> None:
+    from pipeline.commands import sending
+
+    root = project.enter()
+    cleaned = sending.jobs(params.load(layout.PARAMS), root).clean(options.days)
+    if options.json:
+        print(json.dumps(asdict(cleaned), indent=2, sort_keys=True))
+    else:
+        print(f"removed from the storage: {len(cleaned.keys)} records of jobs and images, {cleaned.files} files")
 
 
 def _logs(options: argparse.Namespace) -> None:
@@ -76,6 +96,8 @@ def _logs_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _jobs_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="a list of JSON objects")
+    parser.add_argument("--clean", action="store_true", help="remove from the storage what is no longer needed")
+    parser.add_argument("--days", type=float, default=DAYS, help="in which nobody has used it; default: %(default)g")
 
 
 COMMANDS = (
@@ -83,9 +105,14 @@ COMMANDS = (
         "jobs",
         "Look before and while it runs",
         "what was sent to the cluster of params.yaml, and how far it is",
-        {"jobs": "the earliest first", "jobs --json": "for a script"},
+        {
+            "jobs": "the earliest first",
+            "jobs --json": "for a script",
+            "jobs --clean --days 7": "make room in the storage",
+        },
         _jobs,
         _jobs_arguments,
+        _DETAILS,
     ),
     Command(
         "logs",

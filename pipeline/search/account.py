@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import pandas as pd
@@ -13,8 +13,11 @@ from pipeline.search.space import Space
 from pipeline.study.records import StudySnapshot, TrialRecord
 
 
-def account(snapshot: StudySnapshot, space: Space) -> dict[str, Any]:
-    """As JSON: metric, direction, objectives, facts, `searched` (name → its range or choices) and `importance`."""
+def account(snapshot: StudySnapshot, space: Space, moved: Sequence[Any] = ()) -> dict[str, Any]:
+    """As JSON: metric, direction, objectives, facts, `searched` (name → its range or choices) and `importance`.
+
+    After searches on a cluster `moved` too: what its nodes received of the images, one entry a search.
+    """
     found = importance(snapshot, space)
     return {
         "study_id": snapshot.study_id,
@@ -24,6 +27,7 @@ def account(snapshot: StudySnapshot, space: Space) -> dict[str, Any]:
         "facts": snapshot.facts,
         "searched": {name: _range(domain) for name, domain in space.domains.items() if not isinstance(domain, Fixed)},
         "importance": None if found is None else found.record(),
+        **({"moved": list(moved)} if moved else {}),
     }
 
 

@@ -4,43 +4,31 @@ from __future__ import annotations
 
 import contextlib
 import os
-import secrets
 import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import wait
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from pipeline.cluster import gcs, node, token
+from pipeline.cluster import gcs, token
 from pipeline.cluster.node import Seen
-from pipeline.cluster.place import opened
 from pipeline.cluster.settings import ClusterParams
-from pipeline.errors import ConvoyError, Interrupted, NotShared, OtherVersion, ResourcesMissing
+from pipeline.errors import ConvoyError, Interrupted, ResourcesMissing
 from pipeline.search import joining, node_clocks
-from pipeline.search.checkpoints import SHARED
 from pipeline.search.cluster_nodes import alive, as_node, listed, type_of
 from pipeline.search.interruption import EXIT_CODES, HEAD_GONE
+from pipeline.search.moved import Moved
+from pipeline.search.probe import Wanted, probe
 from pipeline.search.ray_thread import RayThread
 from pipeline.search.resources import Node
 from pipeline.search.room import Request
+from pipeline.search.supply import Supply
 
 _LOOK_SECONDS = 2.0  # nodes are looked for no more often
 _NODE_SECONDS = 900.0  # in which a node has come from a cloud
 _MOST_WANTED = 1000  # trials for which an autoscaler is asked to have room
-_PROBE_SECONDS = 120.0  # in which a node has fetched our code and answered
 _HEAD_POLL_SECONDS, _HEAD_GONE_SECONDS = 3.0, 15.0
-
-
-@dataclass(frozen=True)
-class Wanted:
-    """What a search needs of the nodes: its folder in the storage, and files that are too large for memory."""
-
-    place: str
-    files: Sequence[Path]
-    scratch: Path
 
 
 class JoinedRay(RayThread):
@@ -51,11 +39,13 @@ class JoinedRay(RayThread):
         address: str,
         params: ClusterParams,
         wanted: Wanted,
+        in_memory: int,
         gone: Callable[[str], None],
         tell: Callable[[str], None] = print,
     ) -> None:
         super().__init__()
         self._address, self._params, self._wanted, self._tell, self._gone = address, params, wanted, tell, gone
+        self._supply = Supply(wanted.shards, in_memory, tell)
         self._seen: dict[str, Seen] = {}
         self._types: dict[str, str] = {}  # of the GPUs of every node that there was
         self._nodes: tuple[Node, ...] = ()
@@ -64,17 +54,18 @@ class JoinedRay(RayThread):
         self._asked_at = -_LOOK_SECONDS
 
     def begin(self, unwanted: Callable[[], bool]) -> None:
-        """Look, join, look at every node; raises SecurityRefusal, ClusterUnreachable, OtherVersion, NotShared."""
+        """Look, join, look at every node; raises SecurityRefusal, ClusterUnreachable, OtherVersion, NotShared, DiskFull."""
         address = joining.found(self._address, self._params.insecure)
         if unwanted():
             return
         joining.join(address, self._wanted.scratch)
         self._wait_for_a_node(address, unwanted)
-        self._seen = _probe(alive(), self._wanted, self._params)
+        self._seen = probe(alive(), self._wanted, self._params)
         offered = self.nodes()
         self._tell(f"joined the cluster at {address}: {listed(offered)}")
         for line in node_clocks.warnings(alive()):
             self._tell(line)
+        self._supply.begin(alive(), self._seen, unwanted)
         threading.Thread(target=self._watch, args=(address,), name="head-watch", daemon=True).start()
 
     def nodes(self) -> tuple[Node, ...]:
@@ -88,6 +79,10 @@ class JoinedRay(RayThread):
                 self._tell(f"the cluster has changed: {listed(self._nodes)}")
         return self._nodes
 
+    def moved(self) -> Moved:
+        """What the nodes received of the images so far."""
+        return self._supply.moved(alive())
+
     def want(self, requests: Sequence[Request]) -> None:
         """Tell an autoscaler, if the cluster has one, for what there should be nodes; what was told before is off."""
         from ray.autoscaler.sdk import request_resources
@@ -100,7 +95,8 @@ class JoinedRay(RayThread):
             self._asked, self._asked_at = requests, time.monotonic()
 
     def stop(self) -> None:
-        """Nodes that came for this search may go."""
+        """Nodes that came for this search may go, and what the storage keeps for it."""
+        self._supply.end()
         if self._asked and not self._to_stop.is_set():
             self._asked_at = -_LOOK_SECONDS
             self.want(())
@@ -138,48 +134,3 @@ class JoinedRay(RayThread):
             why, remedy = f"{HEAD_GONE}; finished trials and checkpoints are kept", "start it and run the same command to go on"
             print(Interrupted("the search", why=why, remedy=remedy), file=sys.stderr, flush=True)
             os._exit(EXIT_CODES[HEAD_GONE])
-
-
-def _probe(nodes: Sequence[dict[str, Any]], wanted: Wanted, params: ClusterParams) -> dict[str, Seen]:
-    """Node → what it says; raises NotShared or OtherVersion for one that must not train."""
-    import ray
-    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
-
-    storage, nonce = opened(wanted.place), secrets.token_hex(16)
-    storage.write(SHARED, nonce.encode())
-    look = ray.remote(node.look)
-    asked = {}
-    for one in nodes:
-        there = NodeAffinitySchedulingStrategy(one["NodeID"], soft=False)
-        arguments = (wanted.place, nonce, f"{SHARED}-{one['NodeID']}", [str(file) for file in wanted.files])
-        asked[one["NodeID"]] = look.options(num_cpus=0, scheduling_strategy=there, max_retries=0).remote(*arguments)
-    found: dict[str, Seen] = {}
-    for one in nodes:
-        where = f"{one['NodeName']} ({one['NodeManagerAddress']})"
-        try:
-            seen = found[one["NodeID"]] = ray.get(asked[one["NodeID"]], timeout=_PROBE_SECONDS)
-        except Exception as error:  # whatever Ray says of a node that cannot run our code
-            why = " ".join(str(error).split()[-30:])
-            raise OtherVersion(
-                "a node", where=where, why=why, remedy="install what Convoy needs there, see docs/cluster.md"
-            ) from error
-        _require(seen, where, wanted, params)
-        if storage.read(f"{SHARED}-{one['NodeID']}") != nonce.encode():
-            raise _not_shared(wanted.place, where, "what it writes there is not seen here", params)
-        storage.delete(f"{SHARED}-{one['NodeID']}")
-    return found
-
-
-def _require(seen: Seen, where: str, wanted: Wanted, params: ClusterParams) -> None:
-    if seen.code != node.code_digest():
-        raise OtherVersion("Convoy", where=where, why="its workers import other code", remedy="take Convoy off its PYTHONPATH")
-    if seen.storage:
-        raise _not_shared(wanted.place, where, seen.storage, params)
-    if seen.missing:
-        why = f"it does not see {seen.missing[0]}, and these images are larger than memory"
-        raise NotShared("the images", where=where, why=why, remedy="put the project into a folder that all nodes see")
-
-
-def _not_shared(place: str, where: str, why: str, params: ClusterParams) -> NotShared:
-    remedy = "check the mount or the credentials there" if params.storage else "set cluster.storage to what all nodes reach"
-    return NotShared("checkpoints", where=where, why=f"{place}: {why}", remedy=remedy)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from pipeline.data.preparation import packed
 from pipeline.data.preparation.packed import Packed
 from pipeline.data.preparation.recipe import Recipe
+from pipeline.data.preparation.shards import Shard, Shards
 from pipeline.errors import ConvoyError, DiskBroken, DiskFull, NotShared
 from pipeline.training.halving import fewer
 from pipeline.training.hyperparameters import Value, parse
@@ -69,6 +71,20 @@ class TrialData:
     def holding_out(self, fold: int) -> TrialData:
         """Train and val together without this fold, which takes the place of val."""
         return TrialData(self.recipe, *packed.hold_out([self.train, self.val], fold))
+
+    @property
+    def shards(self) -> list[Shard]:
+        """The files of images that are too many for memory."""
+        sets = [images for images in (self.train.images, self.val.images) if isinstance(images, Shards)]
+        return [piece for images in sets for piece in images.pieces if isinstance(piece, Shard)]
+
+    def with_shards(self, change: Callable[[Shards], Shards]) -> TrialData:
+        """The same images, with another way to those that are too many for memory."""
+
+        def changed(split: Packed) -> Packed:
+            return replace(split, images=change(split.images)) if isinstance(split.images, Shards) else split
+
+        return replace(self, train=changed(self.train), val=changed(self.val))
 
     @property
     def nbytes(self) -> int:

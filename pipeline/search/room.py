@@ -109,11 +109,6 @@ class Room:
             self._tell(f"{line}, not {assignment.trials_a_gpu}")
         return self.place(assignment, needed)
 
-    def say_what_was_moved(self, data_bytes: int, nodes: Collection[str]) -> None:
-        """On a cluster, how much of the images went how far: each node has them once, whatever the number of its trials."""
-        if not self.on_this_machine:
-            self._tell(f"{data_bytes / 1e6:.1f} MB of images went to each of {len(nodes)} nodes, once")
-
     def _pools(self) -> list[str]:
         """Those that there are now, in the order in which to fill them."""
         shares = {share.pool.gpu_type: share for share in self._shares()}

@@ -23,6 +23,7 @@ from pipeline.search.hangs import Hangs
 from pipeline.search.interruption import EXIT_CODES, Asked, interruptible
 from pipeline.search.lock import owner, study_lock
 from pipeline.search.messages import Assignment, TrialData
+from pipeline.search.moved import note
 from pipeline.search.orphan import parents_to_watch
 from pipeline.search.outlook import Outlook
 from pipeline.search.phases import Phases
@@ -125,7 +126,7 @@ def search(
             try:
                 if not phases.exhausted():
                     with live.view(_looking(store.reader(url, row.study_id), folder)):
-                        _train(phases, params, space, data, folder, place)
+                        _train(phases, params, space, folder, place)
             finally:
                 ray.stop()  # while MLflow gets the rest
                 phases.close()
@@ -210,7 +211,7 @@ def _phases(
     return Phases(conductor, lambda: _facts(setting, conductor), reselect if params.reselect.wanted else None, idle)
 
 
-def _train(phases: Phases, params: SearchParams, space: Space, data: TrialData, folder: Path, place: Workplace) -> None:
+def _train(phases: Phases, params: SearchParams, space: Space, folder: Path, place: Workplace) -> None:
     from pipeline.search import ray_board  # takes seconds, during which Ray starts
     from pipeline.search.tuner import train_all
 
@@ -237,7 +238,10 @@ def _train(phases: Phases, params: SearchParams, space: Space, data: TrialData, 
             attempt=next(attempts),
         )
 
-    train_all(phases, assign, data, room, folder / "ray", Hangs(60 * params.stall_minutes, ray_board.read), attempts)
+    train_all(phases, assign, place.data, room, folder / "ray", Hangs(60 * params.stall_minutes, ray_board.read), attempts)
+    if not (phases.stopped_by or phases.failure) and (moved := place.moved()) is not None:
+        print(moved.line())
+        note(folder, moved)
 
 
 def _trials(url: str, study_id: str) -> tuple[TrialRecord, ...]:

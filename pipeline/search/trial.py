@@ -13,7 +13,7 @@ import torch
 
 from pipeline.cluster.storage import StorageLost
 from pipeline.data.preparation.packed import Packed
-from pipeline.errors import DiskError, DiskFull
+from pipeline.errors import DiskError, DiskFull, NotShared
 from pipeline.outcomes import Outcomes
 from pipeline.search import gpu
 from pipeline.search.checkpoints import Checkpoints
@@ -49,6 +49,10 @@ def run_trial(assignment: Assignment, data: TrialData, beat: Beat = lambda: None
     except DiskError as trouble:
         end: Literal["disk full", "disk broken"] = "disk full" if isinstance(trouble, DiskFull) else "disk broken"
         yield Message(assignment.trial_key, end=end, reason=f"{trouble.what}: {trouble.why}")
+    except NotShared as lacking:
+        yield Message(
+            assignment.trial_key, end="not shared", reason=f"{platform.node()}: {lacking.where}: {lacking.why} — {lacking.remedy}"
+        )
     except (RankLost, StorageLost):
         raise
     except Exception:  # an error of code is a result of this trial; only a dead worker, or a part of it, is Ray's business
@@ -81,6 +85,7 @@ def _attempt(assignment: Assignment, data: TrialData, images_at_a_time: int | No
     key, checkpoints = assignment.trial_key, Checkpoints(assignment.folder, assignment.trial_key, assignment.attempt)
     meeting = Path.cwd() if assignment.attempt else Path(assignment.folder)  # the ranks are processes of one machine
     data = data if assignment.fold is None else data.holding_out(assignment.fold)
+    data = data.with_shards(lambda images: images.telling(beat))
     checkpoint = checkpoints.latest()
     beat()
     with crew(_job(assignment, data, checkpoint, images_at_a_time), assignment.devices, meeting) as working:

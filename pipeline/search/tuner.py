@@ -14,7 +14,6 @@ import ray
 from ray import tune
 from ray.tune.execution.placement_groups import PlacementGroupFactory
 from ray.tune.experiment import Trial
-from ray.tune.result import NODE_IP
 from ray.tune.schedulers import FIFOScheduler, TrialScheduler
 from ray.tune.search import Searcher
 from ray.tune.stopper import Stopper
@@ -48,13 +47,12 @@ def train_all(
     """
     shutil.rmtree(scratch, ignore_errors=True)
     dropped: deque[Config] = deque()
-    scheduler = StudyScheduler(conductor, dropped, room, hangs, attempts)
     tuner = tune.Tuner(
         tune.with_resources(tune.with_parameters(TrialWorker, data=data), _placement(room.usual())),
         tune_config=tune.TuneConfig(
             num_samples=-1,
             search_alg=StudySearcher(conductor, assign, room, dropped),
-            scheduler=scheduler,
+            scheduler=StudyScheduler(conductor, dropped, room, hangs, attempts),
             reuse_actors=True,
         ),
         run_config=tune.RunConfig(
@@ -69,7 +67,6 @@ def train_all(
     tuner.fit()
     if not room.on_this_machine:
         ray_board.clear()
-    room.say_what_was_moved(data.nbytes, scheduler.nodes)
     shutil.rmtree(scratch, ignore_errors=True)
 
 
@@ -125,7 +122,6 @@ class StudyScheduler(_OfThisProcess, FIFOScheduler):
         super().__init__()  # type: ignore[no-untyped-call]
         self._conductor, self._dropped, self._room, self._hangs, self._attempts = conductor, dropped, room, hangs, attempts
         self._deaths = WorkerDeaths(MemoryKills() if room.on_this_machine else MemoryKills(None))
-        self.nodes: set[str] = set()  # addresses of those that trained
 
     def on_trial_add(self, tune_controller: Any, trial: Trial) -> None:
         """Ask Ray for what it needs where it is to train."""
@@ -147,7 +143,6 @@ class StudyScheduler(_OfThisProcess, FIFOScheduler):
         message: Message = result[MESSAGE]
         self._deaths.heard(message.trial_key)
         self._hangs.heard(_attempt(trial))
-        self.nodes.add(str(result.get(NODE_IP)))
         if message.crowded:
             self._dropped.append(self._room.too_little(Assignment(**trial.config), message.crowded).record())
         decision: str = TrialScheduler.CONTINUE

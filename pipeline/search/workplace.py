@@ -8,16 +8,18 @@ from dataclasses import dataclass
 from itertools import count, repeat
 from pathlib import Path
 
+from pipeline.cluster.node_cache import stored
 from pipeline.cluster.place import opened, within
 from pipeline.cluster.settings import LOCAL, ClusterParams, is_job_server
-from pipeline.data.preparation.shards import Shard, Shards
 from pipeline.errors import WrongValue
 from pipeline.search import ray_environment, resources
 from pipeline.search.allotment import Allotment, Sharing
 from pipeline.search.checkpoints import SHARED, next_attempt
-from pipeline.search.joined_ray import JoinedRay, Wanted
+from pipeline.search.joined_ray import JoinedRay
 from pipeline.search.local_ray import LocalRay
 from pipeline.search.messages import TrialData
+from pipeline.search.moved import Moved
+from pipeline.search.probe import Wanted
 from pipeline.search.ray_thread import RayThread
 from pipeline.search.resources import Node
 from pipeline.search.room import Request, Room
@@ -25,15 +27,19 @@ from pipeline.search.room import Request, Room
 
 @dataclass(frozen=True)
 class Workplace:
-    """`nodes()` are known once `ray` is ready; `place` holds the checkpoints; `attempts()` number what is tried."""
+    """`nodes()` are known once `ray` is ready; `place` holds the checkpoints; `data` is found by whoever trains; `attempts()` are
+    numbers of what is tried; `moved()` is what nodes received of the data.
+    """
 
     ray: RayThread
     sharing: Sharing
     nodes: Callable[[], Sequence[Node]]
     place: str
+    data: TrialData
     attempts: Callable[[], Iterator[int]] = lambda: repeat(0)
     is_cluster: bool = False  # whether others have part in it
     want: Callable[[Sequence[Request]], None] = lambda requests: None
+    moved: Callable[[], Moved | None] = lambda: None
 
     def share(self) -> Allotment:
         """What trials get, as things are now."""
@@ -57,13 +63,24 @@ def workplace(cluster: ClusterParams, folder: Path, sharing: Sharing, data: Tria
         ray_environment.prepare(share.resources.threads)
         ray = LocalRay(share.resources.slots, share.gpus, data.nbytes)
         counted = (lambda: _counted(place)) if cluster.storage else lambda: repeat(0)
-        return Workplace(ray, sharing, lambda: here, place, counted)
+        return Workplace(ray, sharing, lambda: here, place, data, counted)
     if is_job_server(address):
         remedy = "send it there with `convoy submit`, or name HOST:PORT of the cluster that this machine is a node of"
         raise WrongValue("cluster.address", why=f"{address} is that of a job server", remedy=remedy)
     ray_environment.prepare_to_join()
-    joined = JoinedRay(address, cluster, Wanted(place, _on_disk(data), folder), gone)
-    return Workplace(joined, sharing, joined.nodes, place, lambda: _counted(place), is_cluster=True, want=joined.want)
+    files = stored(data.shards, cluster.storage)
+    joined = JoinedRay(address, cluster, Wanted(place, tuple(files.values()), folder), data.nbytes, gone)
+    return Workplace(
+        joined,
+        sharing,
+        joined.nodes,
+        place,
+        data.with_shards(lambda images: images.with_files(lambda shard: files[shard.path])),
+        lambda: _counted(place),
+        is_cluster=True,
+        want=joined.want,
+        moved=joined.moved,
+    )
 
 
 def _counted(place: str) -> Iterator[int]:
@@ -72,9 +89,3 @@ def _counted(place: str) -> Iterator[int]:
     if storage.read(SHARED) is None:
         storage.write(SHARED, b"")
     return count(next_attempt(place))
-
-
-def _on_disk(data: TrialData) -> list[Path]:
-    """The files of images that are too many for memory."""
-    shards = [images for images in (data.train.images, data.val.images) if isinstance(images, Shards)]
-    return [piece.path for images in shards for piece in images.whole if isinstance(piece, Shard)]

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import io
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ruamel.yaml import YAML
 
@@ -20,6 +20,7 @@ from pipeline.outcomes import Outcomes
 from pipeline.report import figures, front, scores
 from pipeline.search import audit, feasibility
 from pipeline.search.budget import Budget
+from pipeline.search.moved import noted
 from pipeline.search.reselection import candidates
 from pipeline.search.run import ENDED_BY, Setting, fold_count, search
 from pipeline.search.selection import Selection, select
@@ -50,7 +51,8 @@ def run(
     audited = audit.audit(snapshot, stopping(params.stopping, params.rule()))
     summary = _summary(snapshot, selection, audited)
     artifacts.write_json(layout.SEARCH / "summary.json", summary)
-    _write(layout.SEARCH, snapshot, selection, space, recipe, wall_seconds)
+    moved = noted(state / "studies" / snapshot.study_id)
+    _write(layout.SEARCH, snapshot, selection, space, recipe, wall_seconds, moved)
     judged = audit.lines(audited, "on the front" if snapshot.objectives else "in the top tenth")
     print("\n".join([*judged, *front.lines(summary), *scores.lines(selection.record())]))
 
@@ -103,7 +105,13 @@ def _facts(params: SearchParams, recipe: Recipe, commit: str) -> dict[str, str]:
 
 
 def _write(
-    folder: Path, snapshot: StudySnapshot, selection: Selection, space: Space, recipe: Recipe, wall_seconds: float
+    folder: Path,
+    snapshot: StudySnapshot,
+    selection: Selection,
+    space: Space,
+    recipe: Recipe,
+    wall_seconds: float,
+    moved: Sequence[Any],
 ) -> None:
     from pipeline.search import account, leaderboard  # load pandas, for which Ray's start would have to wait
 
@@ -116,7 +124,7 @@ def _write(
     for name, table in tables.items():
         artifacts.write_text(folder / name, table.to_csv(index=False, lineterminator="\n"))
     artifacts.write_text(folder / "best.yaml", _yaml(_best(snapshot, selection, space)))
-    artifacts.write_json(folder / "study.json", account.account(snapshot, space))
+    artifacts.write_json(folder / "study.json", account.account(snapshot, space, moved))
     picture = figures.search_history(*leaderboard.points(snapshot), snapshot.metric, snapshot.direction)
     artifacts.write_bytes(folder / "history.png", picture)
     shown = snapshot if snapshot.objectives else _with_parameters(snapshot, space, recipe)

@@ -273,7 +273,7 @@ def test_an_open_cluster_is_refused_and_used_only_when_told_so(project: Path, cl
     with head(closed=False) as door:
         write_params(project, door, trials=2)
         assert "to a stranger" in convoy(project, door, "submit", code=9)
-        assert not (project.parent / "storage/jobs/files").exists() or not list((project.parent / "storage/jobs/files").iterdir())
+        assert not (project.parent / "storage/files").exists()
         file = project / "params.yaml"
         file.write_text(file.read_text().replace('"cluster": {', '"cluster": {"insecure": true, '))
         assert "submitted" in convoy(project, door, "submit")

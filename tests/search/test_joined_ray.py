@@ -2,48 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
-from pipeline.cluster.node import Seen, code_digest
-from pipeline.cluster.settings import ClusterParams
-from pipeline.errors import NotShared, OtherVersion
+from pipeline.cluster.node import Seen
 from pipeline.search.allotment import Share
 from pipeline.search.cluster_nodes import as_node, listed
-from pipeline.search.joined_ray import Wanted, _require
 from pipeline.search.messages import Assignment
 from pipeline.search.pools import Pool
 from pipeline.search.resources import Node, Resources
 from pipeline.search.room import Request, Room
-
-FINE = Seen("host", code_digest(), (), "", ())
-WANTED = Wanted("/mnt/shared/00112233", [Path("/data/images-00000.npy")], Path())
-
-
-@pytest.mark.parametrize(
-    ("seen", "error", "message"),
-    [
-        (Seen("host", "other", (), "", ()), OtherVersion, "its workers import other code — take Convoy off its PYTHONPATH"),
-        (Seen("host", code_digest(), (), "it sees none", ()), NotShared, "set cluster.storage to what all nodes reach"),
-        (
-            Seen("host", code_digest(), (), "", ("/data/images-00000.npy",)),
-            NotShared,
-            "E004 the images at a node — it does not see /data/images-00000.npy, and these images are larger than memory — put",
-        ),
-    ],
-)
-def test_a_node_that_must_not_train_is_refused_with_the_remedy(seen: Seen, error: type[Exception], message: str) -> None:
-    with pytest.raises(error) as refusal:
-        _require(seen, "a node", WANTED, ClusterParams())
-    assert message in str(refusal.value)
-    _require(FINE, "a node", WANTED, ClusterParams())
-
-
-def test_a_storage_that_was_named_is_to_be_looked_after_on_the_node() -> None:
-    seen = Seen("host", code_digest(), (), "it sees none", ())
-    with pytest.raises(NotShared, match="check the mount or the credentials there"):
-        _require(seen, "a node", WANTED, ClusterParams(storage="/mnt/shared"))
 
 
 def test_the_memory_of_gpus_is_what_their_node_said_or_the_least_that_was_heard_of_their_type() -> None:

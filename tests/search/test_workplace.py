@@ -1,11 +1,15 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from pipeline.artifacts import file_digest
+from pipeline.cluster.node_cache import StoredShard
 from pipeline.cluster.place import opened
 from pipeline.cluster.settings import ClusterParams
 from pipeline.data.preparation.packed import Packed
@@ -78,7 +82,7 @@ def test_a_job_server_is_not(data: TrialData, tmp_path: Path) -> None:
 
 def test_room_on_a_cluster_follows_the_nodes(data: TrialData, tmp_path: Path) -> None:
     nodes = [Node(4)]
-    place = Workplace(LocalRay(1, 0, 0), sharing(tmp_path, data, cpus_per_trial=2), lambda: nodes, "", is_cluster=True)
+    place = Workplace(LocalRay(1, 0, 0), sharing(tmp_path, data, cpus_per_trial=2), lambda: nodes, "", data, is_cluster=True)
     room = place.room()
     assert (room.slots, room.request(Assignment("a", "cnn", {}, 0, "", 1, "cpu")).amounts) == (2, {"CPU": 2, "GPU": 0})
     nodes += [Node(3), Node(1)]
@@ -87,10 +91,15 @@ def test_room_on_a_cluster_follows_the_nodes(data: TrialData, tmp_path: Path) ->
     assert room.slots == 0
 
 
-def test_images_on_disk_are_known_by_their_files(data: TrialData, tmp_path: Path) -> None:
-    from pipeline.search.workplace import _on_disk
-
-    shard = Shard(tmp_path / "images-00000.npy", (3, 1, 8, 8))
-    large = Packed(Shards([shard]), data.train.labels[:3], data.train.digests[:3])
-    assert _on_disk(TrialData(data.recipe, large, data.val)) == [shard.path]
-    assert _on_disk(data) == []
+@pytest.mark.parametrize("storage", [None, "storage"])
+def test_images_on_disk_are_found_by_path_or_through_the_storage_by_whoever_trains(
+    data: TrialData, tmp_path: Path, storage: str | None
+) -> None:
+    np.save(tmp_path / "images-00000.npy", data.train.images[:3])
+    shard = Shard(tmp_path / "images-00000.npy", data.train.images[:3].shape, file_digest(tmp_path / "images-00000.npy"))
+    large = replace(data, train=Packed(Shards([shard]), data.train.labels[:3], data.train.digests[:3]))
+    place = found(large, tmp_path, address="10.0.0.1:6379", storage=storage and str(tmp_path / storage))
+    (stored,) = place.data.shards
+    assert stored.local() == shard.path and np.array_equal(place.data.train.images[:3], data.train.images[:3])
+    assert isinstance(stored, StoredShard) and (stored.cache is not None) == (storage is not None)
+    assert data.shards == [] and found(large, tmp_path).data is large

@@ -157,7 +157,7 @@ def _on_disk(shards: Mapping[Path, str]) -> Shards:
     for path, expected in shards.items():
         with _opened(path) as file:
             _require(path, hashlib.file_digest(file, "sha256").hexdigest(), expected)
-        found.append(Shard(path.resolve(), np.load(path, mmap_mode="r", allow_pickle=False).shape))
+        found.append(Shard(path.resolve(), np.load(path, mmap_mode="r", allow_pickle=False).shape, expected))
     return Shards(found)
 
 

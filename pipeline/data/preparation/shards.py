@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 from pathlib import Path
@@ -22,6 +22,11 @@ class Shard:
 
     path: Path
     shape: tuple[int, ...]
+    sha256: str = ""  # of the file, where it was verified
+
+    def local(self) -> Path:
+        """The file, as this machine reads it."""
+        return self.path
 
 
 class Shards:
@@ -33,7 +38,7 @@ class Shards:
 
     def __init__(self, pieces: Sequence[Shard | Pixels], rows: npt.NDArray[np.int64] | None = None) -> None:
         """At least one piece, all with images of one shape; an array among them stays in memory. rows: only these, in order."""
-        self.pieces, self._rows = tuple(pieces), rows
+        self.pieces, self._rows, self._told = tuple(pieces), rows, _nobody
         self._ends = np.array(list(accumulate(piece.shape[0] for piece in pieces)), np.int64)
         self._opened: dict[int, Pixels] = {}
 
@@ -70,7 +75,7 @@ class Shards:
         return found
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_opened": {}}
+        return {**self.__dict__, "_opened": {}, "_told": _nobody}
 
     def _piece(self, index: int) -> Pixels:
         piece = self.pieces[index]
@@ -79,12 +84,27 @@ class Shards:
         if index not in self._opened:
             if len(self._opened) == _MOST_OPEN:
                 del self._opened[next(iter(self._opened))]
-            self._opened[index] = np.load(piece.path, mmap_mode="r", allow_pickle=False)
+            self._opened[index] = np.load(piece.local(), mmap_mode="r", allow_pickle=False)
+            self._told()
         return self._opened[index]
+
+    def with_files(self, change: Callable[[Shard], Shard]) -> Shards:
+        """The same images, whose files are found elsewhere."""
+        return Shards([change(piece) if isinstance(piece, Shard) else piece for piece in self.pieces], self._rows)
+
+    def telling(self, told: Callable[[], None]) -> Shards:
+        """The same images; `told` is called whenever a file was opened, which takes long where it comes from elsewhere."""
+        images = Shards(self.pieces, self._rows)
+        images._told = told
+        return images
 
     def only(self, rows: npt.NDArray[np.int64]) -> Shards:
         """Some of these images, none of them copied."""
         return Shards(self.pieces, rows if self._rows is None else self._rows[rows])
+
+
+def _nobody() -> None:
+    """Is told."""
 
 
 Images: TypeAlias = Pixels | Shards  # uint8 N×C×S×S, read by range or by row numbers and never written

@@ -47,6 +47,15 @@ def test_some_rows_are_as_an_array_of_their_own_and_copy_none(shards: Shards) ->
         assert some.whole
 
 
+def test_whoever_wants_to_know_hears_of_each_file_that_was_opened(shards: Shards) -> None:
+    opened: list[int] = []
+    telling = shards.telling(lambda: opened.append(len(opened)))
+    for _ in range(2):
+        assert np.array_equal(telling[:12], IMAGES[:12])
+    assert opened == [0, 1]
+    assert np.array_equal(pickle.loads(pickle.dumps(telling))[:], IMAGES) and opened == [0, 1]
+
+
 def test_every_row_in_a_random_order(shards: Shards) -> None:
     order = np.random.default_rng(1).permutation(23)
     assert np.array_equal(shards[order], IMAGES[order])
