@@ -33,8 +33,8 @@ from pipeline.data.preparation.recipe import Recipe
 from pipeline.data.preparation.steps import Resize
 from pipeline.data.seeds import generator
 from pipeline.data.sources.source import Kind
-from pipeline.search import space as spaces
-from pipeline.search.space import Space
+from pipeline.search.spaces import space as spaces
+from pipeline.search.spaces.space import Space
 from pipeline.training.fit import Training
 from pipeline.training.hyperparameters import Hyperparameters, Value
 

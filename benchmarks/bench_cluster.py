@@ -117,12 +117,13 @@ def _on_hosts(setup: _Setup) -> dict[str, Any]:
 def _search(setup: _Setup) -> dict[str, Any]:
     """One search by the product's own code; only its data and its worker are replaced."""
     from pipeline.cluster.settings import ClusterParams
-    from pipeline.search import ray_environment, run
+    from pipeline.search import run
+    from pipeline.search.execution import ray_environment
     from pipeline.search.settings import SearchParams
-    from pipeline.search.space import load
+    from pipeline.search.spaces.space import load
 
     ray_environment.prepare_to_join()  # before Ray is imported with the worker
-    from pipeline.search import tuner
+    from pipeline.search.execution import tuner
 
     shared = Path(os.environ["CONVOY_SHARED"])
     run._data = lambda recipe, path: _no_data(recipe)  # type: ignore[assignment]
@@ -171,8 +172,8 @@ def _said(shared: Path) -> list[_Said]:
 
 def _worker(seconds: float, shared: Path) -> type:
     """One that sleeps through an epoch and notes how long it waits; a class of this function, so that Ray sends it by value."""
-    from pipeline.search.messages import Assignment, Message
-    from pipeline.search.worker import MESSAGE, TrialWorker
+    from pipeline.search.execution.messages import Assignment, Message
+    from pipeline.search.execution.worker import MESSAGE, TrialWorker
 
     message, curve, clock, sleep = MESSAGE, _curve_by_value(), time.time, time.sleep
 

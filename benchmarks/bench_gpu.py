@@ -39,7 +39,7 @@ from pipeline.data.preparation.packed import Packed
 from pipeline.data.preparation.recipe import Recipe
 from pipeline.data.preparation.steps import Resize
 from pipeline.models.blocks import build
-from pipeline.search.packing import Packing
+from pipeline.search.execution.packing import Packing
 from pipeline.training.fit import Training
 from pipeline.training.hyperparameters import Hyperparameters, Value, parse
 

@@ -25,11 +25,11 @@ from quality_arms import ROW, MemoryStudy
 from scratch_project import machine
 
 from pipeline.search.conductor import Conductor
-from pipeline.search.domains import Choices, Domain, Fixed, FloatRange, IntRange
-from pipeline.search.messages import Message
+from pipeline.search.execution.messages import Message
 from pipeline.search.samplers import history, parzen
 from pipeline.search.settings import SearchParams
-from pipeline.search.space import Space
+from pipeline.search.spaces.domains import Choices, Domain, Fixed, FloatRange, IntRange
+from pipeline.search.spaces.space import Space
 from pipeline.study.records import TrialRecord
 from pipeline.training.hyperparameters import Value
 from pipeline.training.metrics import EpochMetrics

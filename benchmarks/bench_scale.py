@@ -89,14 +89,15 @@ def _row(setup: _Setup, found: dict[str, Any]) -> str:
 
 def _search(setup: _Setup) -> dict[str, Any]:
     """One search by the product's own code; only its data and its worker are replaced."""
-    from pipeline.search import ray_environment, run
+    from pipeline.search import run
     from pipeline.search.conductor import Conductor
+    from pipeline.search.execution import ray_environment
     from pipeline.search.settings import SearchParams
-    from pipeline.search.space import load
+    from pipeline.search.spaces.space import load
     from pipeline.tracking.connection import connect
 
     ray_environment.prepare(1)  # before Ray is imported with the worker
-    from pipeline.search import tuner
+    from pipeline.search.execution import tuner
 
     suggested: list[float] = []
     ask = Conductor.next
@@ -148,7 +149,7 @@ def _begin(trials: int, space: Any, setting: Any) -> None:
     """Conduct so many trials of the study without Ray."""
     from pipeline.search import run
     from pipeline.search.conductor import Conductor
-    from pipeline.search.messages import Message
+    from pipeline.search.execution.messages import Message
     from pipeline.search.settings import SearchParams
     from pipeline.study import store
 
@@ -192,8 +193,8 @@ class _Watch:
 
 def _worker() -> type:
     """The worker of a search with every epoch known in advance; a class of this function, so that Ray sends it by value."""
-    from pipeline.search.messages import Assignment, Message
-    from pipeline.search.worker import TrialWorker
+    from pipeline.search.execution.messages import Assignment, Message
+    from pipeline.search.execution.worker import TrialWorker
 
     class AnswersAtOnce(TrialWorker):
         def reset_config(self, new_config: dict[str, Any]) -> bool:
@@ -223,7 +224,7 @@ def _recipe() -> Recipe:
 
 
 def _no_data(recipe: Recipe) -> Any:
-    from pipeline.search.messages import TrialData
+    from pipeline.search.execution.messages import TrialData
 
     nothing = Packed(np.zeros((2, *recipe.shape), dtype=np.uint8), np.zeros(2, dtype=np.int64), ["", ""])
     return TrialData(recipe, nothing, nothing)

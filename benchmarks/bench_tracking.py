@@ -33,7 +33,7 @@ from pipeline.data.preparation.recipe import Recipe
 from pipeline.data.preparation.steps import Resize
 from pipeline.errors import DoesNotFit
 from pipeline.models.layers import layer_table
-from pipeline.search.space import load
+from pipeline.search.spaces.space import load
 from pipeline.study.records import StudySnapshot, TrialRecord
 from pipeline.tracking import pages, server
 from pipeline.tracking.connection import connect

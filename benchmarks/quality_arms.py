@@ -12,10 +12,10 @@ import sqlalchemy as sa
 from quality_problems import Problem
 
 from pipeline.search.conductor import Conductor
-from pipeline.search.domains import Fixed
-from pipeline.search.messages import Message
+from pipeline.search.execution.messages import Message
 from pipeline.search.settings import SearchParams
-from pipeline.search.space import Space
+from pipeline.search.spaces.domains import Fixed
+from pipeline.search.spaces.space import Space
 from pipeline.study import store, tables
 from pipeline.study.asking import Asking
 from pipeline.study.clerk import AtOnce

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.search.domains import Domain, FloatRange, IntRange
+from pipeline.search.spaces.domains import Domain, FloatRange, IntRange
 from pipeline.training.hyperparameters import Value
 
 Curve = tuple[float, ...]  # accuracy after each epoch, 0 to 1

@@ -19,7 +19,7 @@ _HOMES = {  # the functions carry a second word here, since outside their module
     "TrialRecord": "pipeline.study.records.TrialRecord",
     "decode_image": "pipeline.data.images.decode.decode",
     "load_params": "pipeline.params.load",
-    "load_space": "pipeline.search.space.load",
+    "load_space": "pipeline.search.spaces.space.load",
     "parse_hyperparameters": "pipeline.training.hyperparameters.parse",
     "predict_images": "pipeline.prediction.predict.predict",
     "pull_model": "pipeline.tracking.pull.pull",

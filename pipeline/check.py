@@ -20,14 +20,15 @@ from pipeline.data.sources.downloads import Downloads
 from pipeline.errors import ConvoyError, MissingFile, Problems, WrongValue
 from pipeline.models.layers import layer_table
 from pipeline.params import Params, load
-from pipeline.search import feasibility, resources
-from pipeline.search import space as spaces
-from pipeline.search.allotment import allot
+from pipeline.search import feasibility
 from pipeline.search.budget import Budget
-from pipeline.search.resources import Resources
+from pipeline.search.execution import resources
+from pipeline.search.execution.allotment import allot
+from pipeline.search.execution.resources import Resources
 from pipeline.search.settings import Limits, SearchParams
-from pipeline.search.space import Space
-from pipeline.search.space_checks import listed
+from pipeline.search.spaces import space as spaces
+from pipeline.search.spaces.space import Space
+from pipeline.search.spaces.space_checks import listed
 from pipeline.study import database, studies
 from pipeline.tracking.connection import connect, reaching
 from pipeline.training.hyperparameters import FAMILY, Value

@@ -17,7 +17,7 @@ from pipeline.data.split.table import read_splits
 from pipeline.errors import MissingFile
 from pipeline.params import Params
 from pipeline.report.samples import samples
-from pipeline.search import space as spaces
+from pipeline.search.spaces import space as spaces
 from pipeline.training.hyperparameters import Value
 
 Origin = Literal["space", "copies"]  # of the strengths: the middle of the space's ranges, or preprocess.augment

@@ -24,11 +24,12 @@ NOT_BY_STATEMENT = {
     "pipeline.data.catalog.seen": [],  # __file__: the code whose change makes what was seen out of date
     "pipeline.search.run": [],  # __file__: the package's own folder, for the digest of what `identity` lists
     "pipeline.cluster.node": [],  # __file__: the package as a node has it
-    "pipeline.search.joining": [],  # __file__: the package, which every node gets
+    "pipeline.search.execution.joining": [],  # __file__: the package, which every node gets
     "pipeline.commands.sending": [],  # __file__: the code that a job is sent
-    "pipeline.search.worker_forks": ["pipeline.search.forking_process"],  # a process; __file__: the script that asks for a fork
-    "pipeline.search.forked_worker": [],  # runpy: the script that Ray's workers run
-    "pipeline.search.ray_environment": [],  # __file__: where Ray's workers find the package
+    # a process; __file__: the script that asks for a fork
+    "pipeline.search.execution.worker_forks": ["pipeline.search.execution.forking_process"],
+    "pipeline.search.execution.forked_worker": [],  # runpy: the script that Ray's workers run
+    "pipeline.search.execution.ray_environment": [],  # __file__: where Ray's workers find the package
 }
 
 

@@ -25,7 +25,7 @@ from pipeline.errors import ConvoyError, WrongValue
 from pipeline.models import family
 from pipeline.outcomes import Outcomes
 from pipeline.params import load
-from pipeline.search.space import load as load_space
+from pipeline.search.spaces.space import load as load_space
 from pipeline.study import optuna_storage, store
 from pipeline.tracking import reference
 from pipeline.tracking.settings import RegisterParams

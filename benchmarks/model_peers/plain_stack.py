@@ -26,7 +26,7 @@ from pipeline.data.preparation import packed
 from pipeline.data.preparation.packed import Packed
 from pipeline.data.preparation.recipe import Recipe
 from pipeline.params import load as load_params
-from pipeline.search.space import load
+from pipeline.search.spaces.space import load
 from pipeline.training.fit import Training
 from pipeline.training.hyperparameters import parse
 

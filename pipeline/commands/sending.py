@@ -80,7 +80,7 @@ def _study(parameters: Params) -> str:
     """The identity of the study that a search means now; raises what is wrong with the space before anything is sent."""
     from pipeline.data.preparation.recipe import Recipe
     from pipeline.search.run import new_study
-    from pipeline.search.space import load
+    from pipeline.search.spaces.space import load
 
     space = load(Path(parameters.search.space))
     recipe = Recipe.from_bytes(artifacts.read_bytes(layout.PROCESSED / "recipe.json"))

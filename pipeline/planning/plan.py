@@ -16,14 +16,15 @@ from pipeline.data.preparation.recipe import Recipe
 from pipeline.errors import MissingFile
 from pipeline.planning.expectation import Expectation, Range, expect
 from pipeline.planning.probe import Candidate, Probe, candidates, measure
-from pipeline.search import cluster_nodes, resources, run
-from pipeline.search import space as spaces
-from pipeline.search.allotment import Sharing
+from pipeline.search import run
 from pipeline.search.budget import Budget, Used
+from pipeline.search.execution import cluster_nodes, resources
+from pipeline.search.execution.allotment import Sharing
+from pipeline.search.execution.resources import Node
 from pipeline.search.forecast import Pace, duration
-from pipeline.search.resources import Node
 from pipeline.search.settings import SearchParams
-from pipeline.search.space import Space
+from pipeline.search.spaces import space as spaces
+from pipeline.search.spaces.space import Space
 from pipeline.search.tally import Tally
 from pipeline.study import store, studies
 

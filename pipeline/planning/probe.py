@@ -13,11 +13,11 @@ from pipeline.data.preparation import packed
 from pipeline.data.preparation.packed import Packed
 from pipeline.data.preparation.recipe import Recipe
 from pipeline.errors import DoesNotFit, NothingFits, OverLimit
+from pipeline.search.execution.resources import Resources, available_gpus
 from pipeline.search.feasibility import cost, require
 from pipeline.search.forecast import Pace, Work, pace
-from pipeline.search.resources import Resources, available_gpus
 from pipeline.search.settings import Limits
-from pipeline.search.space import Space
+from pipeline.search.spaces.space import Space
 from pipeline.training.hyperparameters import Value
 
 _DRAWN = 200  # configurations that stand for the space

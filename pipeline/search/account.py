@@ -7,9 +7,9 @@ from typing import Any
 
 import pandas as pd
 
-from pipeline.search.domains import Domain, Fixed
 from pipeline.search.importance import importance
-from pipeline.search.space import Space
+from pipeline.search.spaces.domains import Domain, Fixed
+from pipeline.search.spaces.space import Space
 from pipeline.study.records import StudySnapshot, TrialRecord
 
 

@@ -12,13 +12,13 @@ from collections.abc import Callable, Collection, Mapping
 from pipeline.errors import ConvoyError
 from pipeline.search.budget import Budget, Limit, Used
 from pipeline.search.ends import Ends
+from pipeline.search.execution.messages import Message
+from pipeline.search.execution.packing import GPU_MEGABYTES
 from pipeline.search.launching import INFEASIBLE_IN_A_ROW, Launching
-from pipeline.search.messages import Message
-from pipeline.search.packing import GPU_MEGABYTES
 from pipeline.search.regret import Regret
 from pipeline.search.roster import Roster
 from pipeline.search.settings import SearchParams
-from pipeline.search.space import Space
+from pipeline.search.spaces.space import Space
 from pipeline.search.stopping import stopping
 from pipeline.search.suggestions import Suggestions
 from pipeline.search.tally import Tally

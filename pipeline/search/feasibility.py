@@ -10,9 +10,9 @@ from pipeline.data.preparation.recipe import Recipe
 from pipeline.errors import DoesNotFit, OverLimit
 from pipeline.models.layers import Shape, layer_table
 from pipeline.models.memory import training_bytes
-from pipeline.search.packing import MEGABYTE
+from pipeline.search.execution.packing import MEGABYTE
 from pipeline.search.settings import Limits
-from pipeline.search.space import Space
+from pipeline.search.spaces.space import Space
 from pipeline.study.records import StudySnapshot, TrialRecord
 from pipeline.training.hyperparameters import Hyperparameters, TrainHyperparameters
 

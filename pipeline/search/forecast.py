@@ -13,7 +13,7 @@ from pipeline.errors import DoesNotFit, OverLimit
 from pipeline.models.layers import layer_table
 from pipeline.search.feasibility import cost, require
 from pipeline.search.settings import Limits
-from pipeline.search.space import Space
+from pipeline.search.spaces.space import Space
 from pipeline.training.hyperparameters import Hyperparameters, Value
 
 _BACKWARD = 2  # multiply-adds of a step backward for each of the step forward: Kaplan et al. 2020, arXiv:2001.08361, 2.1

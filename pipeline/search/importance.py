@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import optuna
 
-from pipeline.search.domains import Fixed
-from pipeline.search.space import Space
+from pipeline.search.spaces.domains import Fixed
+from pipeline.search.spaces.space import Space
 from pipeline.study.records import StudySnapshot, TrialRecord
 
 _FEWEST = 4  # trials: a forest of fewer says nothing

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pipeline.errors import DoesNotFit
 from pipeline.models.layers import Shape, layer_table
 from pipeline.search.settings import SearchParams
-from pipeline.search.space import Space
+from pipeline.search.spaces.space import Space
 from pipeline.training.hyperparameters import Value
 
 

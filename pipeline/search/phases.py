@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Mapping
 
 from pipeline.errors import ConvoyError, StudyBusy, StudyUnreachable
 from pipeline.search.conductor import Conductor
-from pipeline.search.messages import Message
+from pipeline.search.execution.messages import Message
 from pipeline.search.reselection import Reselection
 from pipeline.study.records import Rerun, TrialRecord
 

@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable
 
 import optuna
 
-from pipeline.search.space import Space
+from pipeline.search.spaces.space import Space
 from pipeline.study.records import TrialRecord
 
 LEAST_TRIALS = 20  # completed, before the model says anything

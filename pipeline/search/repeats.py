@@ -6,7 +6,7 @@ import json
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from pipeline.search.space import Space
+from pipeline.search.spaces.space import Space
 from pipeline.study.records import ENDED, UNCOUNTED, TrialRecord
 from pipeline.training.hyperparameters import Value
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 from pipeline.errors import ConvoyError
-from pipeline.search.messages import Message
+from pipeline.search.execution.messages import Message
 from pipeline.search.settings import Reselect
 from pipeline.search.verdict import measured, not_finite
 from pipeline.study.records import ENDED, Rerun, State, StudySnapshot, TrialRecord

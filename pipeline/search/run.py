@@ -14,25 +14,26 @@ from pipeline.cluster.settings import ClusterParams
 from pipeline.data.preparation import packed
 from pipeline.data.preparation.recipe import Recipe
 from pipeline.errors import Interrupted, NoTrialFinished, WrongValue
-from pipeline.search import checkpoints, feasibility, identity, live, order, reselection, warm_start
+from pipeline.search import feasibility, identity, live, order, reselection, warm_start
 from pipeline.search import lock as locking
-from pipeline.search.allotment import Sharing
 from pipeline.search.conductor import Conductor
+from pipeline.search.execution import checkpoints
+from pipeline.search.execution.allotment import Sharing
+from pipeline.search.execution.hangs import Hangs
+from pipeline.search.execution.messages import Assignment, TrialData
+from pipeline.search.execution.moved import note
+from pipeline.search.execution.workplace import Workplace, workplace
 from pipeline.search.forecast import Work, costs
-from pipeline.search.hangs import Hangs
 from pipeline.search.interruption import EXIT_CODES, Asked, interruptible
 from pipeline.search.lock import owner, study_lock
-from pipeline.search.messages import Assignment, TrialData
-from pipeline.search.moved import note
 from pipeline.search.orphan import parents_to_watch
 from pipeline.search.outlook import Outlook
 from pipeline.search.phases import Phases
 from pipeline.search.progress import Progress, rerun_line, reselection_line
 from pipeline.search.reselection import Reselection
 from pipeline.search.settings import Limits, SearchParams
-from pipeline.search.space import Space
+from pipeline.search.spaces.space import Space
 from pipeline.search.standing import Ahead, Standing, stand
-from pipeline.search.workplace import Workplace, workplace
 from pipeline.study import store, studies
 from pipeline.study.claim import claimed
 from pipeline.study.records import Rerun, StudyRow, StudySnapshot, TrialRecord
@@ -212,8 +213,8 @@ def _phases(
 
 
 def _train(phases: Phases, params: SearchParams, space: Space, folder: Path, place: Workplace) -> None:
-    from pipeline.search import ray_board  # takes seconds, during which Ray starts
-    from pipeline.search.tuner import train_all
+    from pipeline.search.execution import ray_board  # takes seconds, during which Ray starts
+    from pipeline.search.execution.tuner import train_all
 
     if not place.ray.ready(lambda: not phases.over):
         return

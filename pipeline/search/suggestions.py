@@ -9,7 +9,7 @@ from pipeline.search import audit, repeats, samplers
 from pipeline.search.repeats import Listing, Runs
 from pipeline.search.samplers import Sampling
 from pipeline.search.settings import SearchParams
-from pipeline.search.space import Space
+from pipeline.search.spaces.space import Space
 from pipeline.study.records import TrialRecord
 from pipeline.study.store import Study
 from pipeline.training.hyperparameters import Value

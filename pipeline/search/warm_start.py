@@ -6,8 +6,8 @@ import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from pipeline.search.domains import Fixed
-from pipeline.search.space import Space
+from pipeline.search.spaces.domains import Fixed
+from pipeline.search.spaces.space import Space
 from pipeline.study import store, tables
 from pipeline.study.records import StudyRow, StudySnapshot, TrialRecord
 from pipeline.training.hyperparameters import Value

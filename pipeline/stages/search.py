@@ -20,12 +20,12 @@ from pipeline.outcomes import Outcomes
 from pipeline.report import figures, front, scores
 from pipeline.search import audit, feasibility
 from pipeline.search.budget import Budget
-from pipeline.search.moved import noted
+from pipeline.search.execution.moved import noted
 from pipeline.search.reselection import candidates
 from pipeline.search.run import ENDED_BY, Setting, fold_count, search
 from pipeline.search.selection import Selection, select
 from pipeline.search.settings import SearchParams
-from pipeline.search.space import Space, load
+from pipeline.search.spaces.space import Space, load
 from pipeline.search.stopping import stopping
 from pipeline.study import store
 from pipeline.study.records import StudySnapshot, TrialRecord

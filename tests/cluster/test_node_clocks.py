@@ -14,7 +14,7 @@ from tests.imports import REPOSITORY
 ASKING = """
 import time
 from pipeline.search import node_clocks, ray_environment
-from pipeline.search.local_ray import LocalRay
+from pipeline.search.execution.local_ray import LocalRay
 ray_environment.prepare(1)
 import ray
 with LocalRay(1, 0, 0) as local:

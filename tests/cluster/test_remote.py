@@ -11,7 +11,7 @@ import pytest
 from pipeline.cluster import remote
 from pipeline.cluster.place import opened, within
 from pipeline.cluster.storage import Storage, StorageLost
-from pipeline.search.checkpoints import Checkpoints, delete, next_attempt
+from pipeline.search.execution.checkpoints import Checkpoints, delete, next_attempt
 from tests.cluster.servers import S3, Sshd, environment
 
 KEY = "00112233-0001"

@@ -12,7 +12,7 @@ from typing import Any
 
 from pipeline.__main__ import main
 from pipeline.search import run
-from pipeline.search.messages import Assignment
+from pipeline.search.execution.messages import Assignment
 
 
 def on_processors(*values: Any, **named: Any) -> Assignment:
@@ -22,7 +22,7 @@ def on_processors(*values: Any, **named: Any) -> Assignment:
 
 def listen() -> None:
     """Ray is imported by the search, after it has set what Ray is to find."""
-    from pipeline.search import tuner
+    from pipeline.search.execution import tuner
 
     class Listening(tuner.StudyScheduler):
         """Says where each message comes from."""

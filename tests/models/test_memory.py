@@ -25,7 +25,7 @@ from pipeline.models.layers import (
     layer_table,
 )
 from pipeline.models.memory import kept_bytes, training_bytes
-from pipeline.search.space import Space, load
+from pipeline.search.spaces.space import Space, load
 from pipeline.training.loss import cross_entropy
 
 SHIPPED = sorted((Path(__file__).parents[2] / "search_spaces").glob("*.yaml"))

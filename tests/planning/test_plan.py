@@ -13,9 +13,9 @@ from pipeline.__main__ import main
 from pipeline.planning import probe
 from pipeline.search import run
 from pipeline.search.conductor import Conductor
-from pipeline.search.messages import Message
+from pipeline.search.execution.messages import Message
 from pipeline.search.settings import Limits, SearchParams
-from pipeline.search.space import load
+from pipeline.search.spaces.space import load
 from pipeline.study import store
 from tests import searches
 from tests.projects import write_processed

@@ -13,12 +13,12 @@ import numpy as np
 from pipeline.errors import DoesNotFit
 from pipeline.outcomes import Outcomes
 from pipeline.search.conductor import Conductor
-from pipeline.search.hangs import Hangs
-from pipeline.search.messages import Message
+from pipeline.search.execution.hangs import Hangs
+from pipeline.search.execution.messages import Message
 from pipeline.search.phases import Phases
 from pipeline.search.reselection import Reselection, plan
 from pipeline.search.settings import SearchParams
-from pipeline.search.space import Space, load
+from pipeline.search.spaces.space import Space, load
 from pipeline.study import store
 from pipeline.study.records import Rerun, StudyRow, StudySnapshot, TrialRecord
 from pipeline.study.reruns import Reruns

@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from pipeline.search.account import account, times
-from pipeline.search.space import load
+from pipeline.search.spaces.space import load
 from pipeline.study.records import Rerun
 from tests.search.test_importance import SPACE, study
 

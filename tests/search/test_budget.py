@@ -7,7 +7,7 @@ import pytest
 
 from pipeline.search.budget import Budget, Used
 from pipeline.search.conductor import Conductor
-from pipeline.search.messages import Message
+from pipeline.search.execution.messages import Message
 from pipeline.search.settings import SearchParams
 from pipeline.study.records import TrialRecord
 from tests.search.driving import SPACE, Search, at_most_4_layers, epoch

@@ -9,9 +9,9 @@ import optuna
 import pytest
 
 from pipeline.errors import DiskBroken, DiskError, DiskFull, NothingFits, TrialsFail
+from pipeline.search.execution.messages import Message
 from pipeline.search.failures import FAILURES_IN_A_ROW
 from pipeline.search.launching import INFEASIBLE_IN_A_ROW
-from pipeline.search.messages import Message
 from pipeline.study.records import State, TrialRecord
 from pipeline.training.metrics import EpochMetrics
 from tests.search.driving import FIRST, SPACE, STUDY, Search, at_most_4_layers, epoch, space

@@ -10,7 +10,7 @@ from pathlib import Path
 import optuna
 import pytest
 
-from pipeline.search.messages import Message
+from pipeline.search.execution.messages import Message
 from pipeline.study import store
 from pipeline.training.hyperparameters import Value
 from tests.search.driving import FIRST, SECOND, SPACE, STUDY, Search, at_most_4_layers, epoch, story

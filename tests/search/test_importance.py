@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from pipeline.search.importance import Importance, importance
-from pipeline.search.space import Space, load
+from pipeline.search.spaces.space import Space, load
 from pipeline.study.records import State, StudySnapshot, TrialRecord
 from tests.search.driving import epoch
 

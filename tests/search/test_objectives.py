@@ -9,7 +9,7 @@ import pytest
 
 from pipeline.errors import NothingFits
 from pipeline.search.conductor import Conductor
-from pipeline.search.messages import Message
+from pipeline.search.execution.messages import Message
 from pipeline.search.tally import Tally
 from pipeline.study.records import TrialRecord
 from tests.search.driving import FIRST, SPACE, STUDY, Search, epoch, story

@@ -9,7 +9,7 @@ import pytest
 
 from pipeline.search.order import all_are_tried, longest_first
 from pipeline.search.settings import SearchParams
-from pipeline.search.space import load
+from pipeline.search.spaces.space import load
 
 SPACE = """
 family: cnn

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.search.execution.messages import Message
 from pipeline.search.forecast import Work
-from pipeline.search.messages import Message
 from pipeline.search.outlook import Outlook
 from pipeline.study.records import TrialRecord
 from pipeline.training.metrics import EpochMetrics

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from pipeline.search.conductor import Conductor
+from pipeline.search.execution.messages import Message
 from pipeline.search.forecast import Work
-from pipeline.search.messages import Message
 from pipeline.search.outlook import Outlook
 from pipeline.search.progress import Progress
 from pipeline.search.standing import Ahead

@@ -10,7 +10,7 @@ import optuna
 import pytest
 
 from pipeline.errors import NothingFits
-from pipeline.search.messages import Message
+from pipeline.search.execution.messages import Message
 from pipeline.search.repeats import IN_A_ROW, Runs, configuration
 from pipeline.study import store
 from pipeline.study.records import Outcome, State, TrialRecord

@@ -9,7 +9,7 @@ from typing import Literal
 import pytest
 
 from pipeline.errors import DiskFull
-from pipeline.search.messages import Message
+from pipeline.search.execution.messages import Message
 from pipeline.search.reselection import Reselection, candidates, plan, rerun_seed, trained_no_more
 from pipeline.search.settings import Reselect
 from pipeline.study.records import State, StudySnapshot

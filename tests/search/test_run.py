@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from pipeline.errors import WrongValue
-from pipeline.search.resources import available_cpus
+from pipeline.search.execution.resources import available_cpus
 from pipeline.search.run import fold_count
 from pipeline.search.settings import Reselect, SearchParams
 from tests import searches

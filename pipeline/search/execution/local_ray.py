@@ -1,0 +1,60 @@
+"""A Ray of our own on this machine; it starts, and torch is loaded for its workers, while the search prepares its first trial."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Any
+
+from pipeline.search.execution import ray_processes
+from pipeline.search.execution.ray_thread import RayThread
+from pipeline.search.execution.worker_forks import WorkerForks
+
+_SHARED_MEMORY_FLOOR = 256 * 2**20  # bytes; results and checkpoints never pass through the object store
+
+
+class LocalRay(RayThread):
+    """Starts in the environment that ray_environment made.
+
+    It counts a trial as one of its processors, whatever cores the trial has, so it starts as many workers as there will be trials
+    at once. They are forks of a process that has loaded what they need, or load the modules that ray_environment names; then
+    they wait for their first trial.
+    """
+
+    def __init__(self, slots: int, gpus: int, data_bytes: int) -> None:
+        super().__init__()
+        self.slots, self.gpus, self.data_bytes = slots, gpus, data_bytes
+        self.forks: WorkerForks | None = None
+
+    def start(self) -> None:
+        """Begin to start it; before anything else what its workers are made of, which takes as long as all the rest."""
+        if self.forks is None and WorkerForks.possible():
+            self.forks = WorkerForks()
+        super().start()
+
+    def begin(self, unwanted: Callable[[], bool]) -> None:
+        """Start it."""
+        _start(self, unwanted)
+
+    def __exit__(self, kind: type[BaseException] | None, *rest: Any) -> None:
+        super().__exit__(kind, *rest)
+        if self.forks is not None:
+            self.forks.close()
+
+
+def _start(local: LocalRay, unwanted: Callable[[], bool]) -> None:
+    import ray
+
+    logging.getLogger("ray").setLevel(logging.CRITICAL)  # a worker that dies is retried; one that keeps dying is reported
+    ray_processes.only_what_trains(local.forks.command if local.forks else ())
+    if unwanted():
+        return
+    ray.init(
+        "local",  # whatever cluster this machine is a node of
+        num_cpus=local.slots,
+        num_gpus=local.gpus,
+        include_dashboard=False,
+        log_to_driver=False,
+        logging_level=logging.CRITICAL,
+        object_store_memory=_SHARED_MEMORY_FLOOR + 2 * local.data_bytes,
+    )

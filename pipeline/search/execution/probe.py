@@ -1,0 +1,91 @@
+"""Every node of a cluster is looked at before it gets trials: it runs our code, reaches the storage and finds the images."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pipeline.cluster import node
+from pipeline.cluster.node import Seen
+from pipeline.cluster.node_cache import StoredShard, no_room
+from pipeline.cluster.place import opened
+from pipeline.cluster.settings import ClusterParams
+from pipeline.errors import NotShared, OtherVersion
+from pipeline.search.execution.checkpoints import SHARED
+
+_SECONDS = 120.0  # in which a node has fetched our code and answered
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What a search needs of the nodes: its folder in the storage, and images that are too large for memory."""
+
+    place: str
+    shards: Sequence[StoredShard]
+    scratch: Path
+
+
+def probe(nodes: Sequence[dict[str, Any]], wanted: Wanted, params: ClusterParams) -> dict[str, Seen]:
+    """Node → what it says; raises NotShared, OtherVersion or DiskFull for one that must not train."""
+    import ray
+
+    storage, nonce = opened(wanted.place), secrets.token_hex(16)
+    storage.write(SHARED, nonce.encode())
+    arguments = {one["NodeID"]: (wanted.place, nonce, f"{SHARED}-{one['NodeID']}", wanted.shards) for one in nodes}
+    asked = ask(nodes, node.look, arguments)
+    found: dict[str, Seen] = {}
+    for one in nodes:
+        where = name(one)
+        try:
+            seen = found[one["NodeID"]] = ray.get(asked[one["NodeID"]], timeout=_SECONDS)
+        except Exception as error:  # whatever Ray says of a node that cannot run our code
+            why = " ".join(str(error).split()[-30:])
+            raise OtherVersion(
+                "a node", where=where, why=why, remedy="install what Convoy needs there, see docs/cluster.md"
+            ) from error
+        _require(seen, where, wanted, params)
+        if storage.read(f"{SHARED}-{one['NodeID']}") != nonce.encode():
+            raise _not_shared(wanted.place, where, "what it writes there is not seen here", params)
+        storage.delete(f"{SHARED}-{one['NodeID']}")
+    return found
+
+
+def ask(
+    nodes: Sequence[dict[str, Any]], function: Callable[..., Any], arguments: Mapping[str, tuple[Any, ...]]
+) -> dict[str, Any]:
+    """Begin a task on each node; node → what `ray.get` waits for."""
+    import ray
+    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+    task, asked = ray.remote(function), {}
+    for one in nodes:
+        there = NodeAffinitySchedulingStrategy(one["NodeID"], soft=False)
+        begun = task.options(num_cpus=0, scheduling_strategy=there, max_retries=0)
+        asked[one["NodeID"]] = begun.remote(*arguments[one["NodeID"]])
+    return asked
+
+
+def name(one: dict[str, Any]) -> str:
+    """Of a node as Ray tells of it, for a person."""
+    return f"{one['NodeName']} ({one['NodeManagerAddress']})"
+
+
+def _require(seen: Seen, where: str, wanted: Wanted, params: ClusterParams) -> None:
+    if seen.code != node.code_digest():
+        raise OtherVersion("Convoy", where=where, why="its workers import other code", remedy="take Convoy off its PYTHONPATH")
+    if seen.storage:
+        raise _not_shared(wanted.place, where, seen.storage, params)
+    if seen.missing and not params.storage:
+        why = f"it does not see {seen.missing[0]}, and these images are larger than memory"
+        remedy = "set cluster.storage, or put the project where all nodes see it"
+        raise NotShared("the images", where=where, why=why, remedy=remedy)
+    if seen.to_fetch > seen.room:
+        raise no_room(where, seen.to_fetch, seen.room)
+
+
+def _not_shared(place: str, where: str, why: str, params: ClusterParams) -> NotShared:
+    remedy = "check the mount or the credentials there" if params.storage else "set cluster.storage to what all nodes reach"
+    return NotShared("checkpoints", where=where, why=f"{place}: {why}", remedy=remedy)

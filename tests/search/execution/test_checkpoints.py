@@ -1,0 +1,88 @@
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from pipeline.cluster.node import look
+from pipeline.cluster.storage import Folder, StorageLost
+from pipeline.errors import NotShared
+from pipeline.search.execution.checkpoints import Checkpoints, checkpoint_name, delete, next_attempt
+from pipeline.search.execution.messages import Assignment
+from pipeline.search.execution.trial import run_trial
+
+KEY, OTHER = "00112233-0001", "00112233-0001-s0f1"
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.glob("*.checkpoint"))
+
+
+def test_on_one_machine_a_trial_has_one_file_whatever_became_of_its_workers(tmp_path: Path) -> None:
+    for content in (b"one", b"two"):
+        checkpoints = Checkpoints(str(tmp_path), KEY, 0)
+        checkpoints.write(content)
+        assert checkpoints.latest() == content
+    assert names(tmp_path) == [f"{KEY}.checkpoint"]
+
+
+def test_the_next_attempt_goes_on_from_the_latest_and_who_was_cut_off_spoils_nothing(tmp_path: Path) -> None:
+    cut_off, heir = (Checkpoints(str(tmp_path), KEY, attempt) for attempt in (3, 5))
+    cut_off.write(b"epoch 4")
+    assert heir.latest() == b"epoch 4"
+    heir.write(b"epoch 7")
+    assert names(tmp_path) == [f"{KEY}.5.checkpoint"]
+    cut_off.write(b"epoch 5")
+    assert Checkpoints(str(tmp_path), KEY, 6).latest() == b"epoch 7"
+
+
+def test_a_damaged_one_is_passed_over(tmp_path: Path) -> None:
+    for attempt, content in ((1, b"old"), (2, b"new")):
+        Folder(tmp_path).write(checkpoint_name(KEY, attempt), content)  # not sealed
+    assert Checkpoints(str(tmp_path), KEY, 3).latest() is None
+    Checkpoints(str(tmp_path), KEY, 1).write(b"whole")
+    assert Checkpoints(str(tmp_path), KEY, 3).latest() == b"whole"
+
+
+def test_attempts_are_counted_on_by_the_next_driver_and_a_trials_files_are_its_own(tmp_path: Path) -> None:
+    assert next_attempt(str(tmp_path / "nowhere yet")) == 1
+    Checkpoints(str(tmp_path), KEY, 3).write(b"a")
+    Checkpoints(str(tmp_path), OTHER, 12).write(b"b")
+    Checkpoints(str(tmp_path), KEY, 3).begin_epoch(1)
+    assert next_attempt(str(tmp_path)) == 13
+    delete(str(tmp_path), [KEY])
+    assert names(tmp_path) == [f"{OTHER}.12.checkpoint"]
+    assert (tmp_path / f"{KEY}.3.ledger").exists(), "what was done stays known"
+
+
+@pytest.mark.parametrize(("seen", "storage"), [(b"nonce", ""), (b"old", "it sees no file"), (None, "it sees no file")])
+def test_a_node_says_whether_it_sees_the_storage(tmp_path: Path, seen: bytes | None, storage: str) -> None:
+    if seen is not None:
+        Folder(tmp_path).write("shared", seen)
+    found = look(str(tmp_path), "nonce", "shared-a", [str(tmp_path / "images"), __file__])
+    assert found.storage.startswith(storage) and bool(found.storage) == bool(storage)
+    assert (Folder(tmp_path).read("shared-a") == b"nonce") is not bool(storage)
+    assert found.missing == (str(tmp_path / "images"),)
+
+
+def test_a_storage_that_hangs_is_given_up(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "shared")  # reading it waits for a writer
+    with pytest.raises(StorageLost, match=r"no answer within 0\.2 s about shared"):
+        Checkpoints(str(tmp_path), KEY, 2, seconds=0.2).reachable()
+
+
+def test_what_goes_wrong_within_its_time_is_said(tmp_path: Path) -> None:
+    (tmp_path / checkpoint_name(KEY, 1)).mkdir()
+    with pytest.raises(IsADirectoryError):
+        Checkpoints(str(tmp_path), KEY, 1).write(b"")
+
+
+def test_on_a_cluster_a_node_that_sees_no_storage_says_so_before_it_trains(tmp_path: Path) -> None:
+    assert Checkpoints(str(tmp_path), KEY, 0).reachable()
+    assert not Checkpoints(str(tmp_path), KEY, 1).reachable()
+    (message,) = run_trial(Assignment(KEY, "cnn", {}, 0, str(tmp_path), 1, "cpu", attempt=1), None)  # type: ignore[arg-type]
+    assert message.end == "not shared" and message.reason.endswith(f"does not see {tmp_path}")
+    assert isinstance(message.hindrance(), NotShared)
+    Folder(tmp_path).write("shared", b"")
+    assert Checkpoints(str(tmp_path), KEY, 1).reachable()

@@ -1,0 +1,65 @@
+"""What is decided about the nodes of a cluster; tests/cluster/test_search.py joins real ones."""
+
+from __future__ import annotations
+
+import pytest
+
+from pipeline.cluster.node import Seen
+from pipeline.search.execution.allotment import Share
+from pipeline.search.execution.cluster_nodes import as_node, listed
+from pipeline.search.execution.messages import Assignment
+from pipeline.search.execution.pools import Pool
+from pipeline.search.execution.resources import Node, Resources
+from pipeline.search.execution.room import Request, Room
+
+
+def test_the_memory_of_gpus_is_what_their_node_said_or_the_least_that_was_heard_of_their_type() -> None:
+    seen = {
+        "a": Seen("a", "", (24 * 2**30, 16 * 2**30), "", ()),
+        "b": Seen("b", "", (), "", ()),
+        "c": Seen("c", "", (80 * 2**30,), "", ()),
+    }
+    types = {"a": "A10G", "b": "", "c": "A100", "more": "A100", "other": "L4"}
+
+    def told(node: str, cpus: float, gpus: float) -> dict[str, object]:
+        labels = {"ray.io/node-id": node} | ({"ray.io/accelerator-type": types[node]} if types[node] else {})
+        return {"NodeID": node, "NodeName": node, "Resources": {"CPU": cpus, "GPU": gpus}, "Labels": labels}
+
+    sizes = (("a", 8, 2), ("b", 4, 0), ("c", 8, 1), ("more", 8, 1), ("other", 8, 1))
+    nodes = [as_node(told(*one), seen, types) for one in sizes]
+    assert [(node.gpu_bytes / 2**30, node.gpu_type) for node in nodes] == [
+        (16, "A10G"),
+        (0, ""),
+        (80, "A100"),
+        (80, "A100"),
+        (16, "L4"),
+    ]
+    assert nodes[0] == Node(8, 2, 16 * 2**30, "a", "A10G", "a")
+
+
+@pytest.mark.parametrize(
+    ("nodes", "line"),
+    [
+        ([Node(8), Node(4)], "2 nodes, 12 CPUs, 0 GPUs"),
+        ([Node(8, 2, 16 * 2**30), Node(4), Node(8, 1, 24 * 2**30)], "3 nodes, 20 CPUs, 3 GPUs of 16 and 24 GiB"),
+        (
+            [Node(8, 2, 16 * 2**30, gpu_type="T4"), Node(8, 1, 80 * 2**30, gpu_type="A100"), Node(8, 1, 8 * 2**30)],
+            "3 nodes, 24 CPUs, 4 GPUs: 1 A100 of 80 GiB, 1 GPU of 8 GiB, 2 T4 of 16 GiB",
+        ),
+    ],
+)
+def test_what_nodes_offer_is_told_in_a_line(nodes: list[Node], line: str) -> None:
+    assert listed(nodes) == line
+
+
+def test_a_cluster_that_grows_on_demand_is_asked_for_twice_as_much_as_is_in_use_and_for_no_more_than_that_at_the_end() -> None:
+    asked: list[list[Request]] = []
+    shares = [Share(Resources(2, 0, 2), Pool(nodes=(Node(4),)))]
+    room = Room(lambda: shares, on_this_machine=False, want=lambda requests: asked.append([*requests]))
+    for key in ("a", "b"):
+        room.place(Assignment(key, "cnn", {}, 0, "", 1, "cpu"))
+    room.wanted(["a", "b"], more=lambda: True)
+    room.wanted(["b"], more=lambda: False)
+    one = Request({"CPU": 2, "GPU": 0})
+    assert asked == [[one] * 5, [one]]
+    Room(lambda: shares, want=lambda requests: pytest.fail("on one machine")).wanted([], more=lambda: True)
