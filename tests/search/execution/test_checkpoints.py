@@ -6,7 +6,9 @@ from pathlib import Path
 import pytest
 
 from pipeline.cluster.node import look
+from pipeline.cluster.node_cache import stored
 from pipeline.cluster.storage import Folder, StorageLost
+from pipeline.data.preparation.shards import Shard
 from pipeline.errors import NotShared
 from pipeline.search.execution.checkpoints import Checkpoints, checkpoint_name, delete, next_attempt
 from pipeline.search.execution.messages import Assignment
@@ -60,10 +62,14 @@ def test_attempts_are_counted_on_by_the_next_driver_and_a_trials_files_are_its_o
 def test_a_node_says_whether_it_sees_the_storage(tmp_path: Path, seen: bytes | None, storage: str) -> None:
     if seen is not None:
         Folder(tmp_path).write("shared", seen)
-    found = look(str(tmp_path), "nonce", "shared-a", [str(tmp_path / "images"), __file__])
+    (tmp_path / "there.npy").touch()
+    there, gone = (Shard(tmp_path / name, (0,), name) for name in ("there.npy", "gone.npy"))
+    (here,) = stored([there], None).values()
+    (elsewhere,) = stored([gone], None).values()
+    found = look(str(tmp_path), "nonce", "shared-a", [here, elsewhere])
     assert found.storage.startswith(storage) and bool(found.storage) == bool(storage)
     assert (Folder(tmp_path).read("shared-a") == b"nonce") is not bool(storage)
-    assert found.missing == (str(tmp_path / "images"),)
+    assert found.missing == (str(gone.path),)
 
 
 def test_a_storage_that_hangs_is_given_up(tmp_path: Path) -> None:
