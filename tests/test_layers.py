@@ -48,7 +48,7 @@ DOORS = {
         "pipeline.search.execution.joined_ray",
         "pipeline.search.execution.joining",
         "pipeline.search.execution.local_ray",
-        "pipeline.search.node_clocks",
+        "pipeline.search.execution.node_clocks",
         "pipeline.search.execution.probe",
         "pipeline.search.execution.ray_board",
         "pipeline.search.execution.ray_environment",

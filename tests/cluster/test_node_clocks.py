@@ -13,7 +13,7 @@ from tests.imports import REPOSITORY
 
 ASKING = """
 import time
-from pipeline.search import node_clocks, ray_environment
+from pipeline.search.execution import node_clocks, ray_environment
 from pipeline.search.execution.local_ray import LocalRay
 ray_environment.prepare(1)
 import ray

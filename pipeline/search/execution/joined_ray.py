@@ -15,8 +15,7 @@ from pipeline.cluster import gcs, token
 from pipeline.cluster.node import Seen
 from pipeline.cluster.settings import ClusterParams
 from pipeline.errors import ConvoyError, Interrupted, ResourcesMissing
-from pipeline.search import node_clocks
-from pipeline.search.execution import joining
+from pipeline.search.execution import joining, node_clocks
 from pipeline.search.execution.cluster_nodes import alive, as_node, listed, type_of
 from pipeline.search.execution.moved import Moved
 from pipeline.search.execution.probe import Wanted, probe
