@@ -147,7 +147,7 @@ def _search(setup: _Setup) -> dict[str, Any]:
 
 def _begin(trials: int, space: Any, setting: Any) -> None:
     """Conduct so many trials of the study without Ray."""
-    from pipeline.search import run
+    from pipeline.search import identity
     from pipeline.search.conductor import Conductor
     from pipeline.search.execution.messages import Message
     from pipeline.search.settings import SearchParams
@@ -156,7 +156,7 @@ def _begin(trials: int, space: Any, setting: Any) -> None:
     if not trials:
         return
     params = SearchParams(trials=trials, sampler="random")
-    study, _ = store.create(setting.database, run.new_study(params, space, _recipe(), {}))
+    study, _ = store.create(setting.database, identity.new_study(params, space, _recipe(), {}))
     conductor = Conductor(study, space, params, lambda point: None)
     while (trial := conductor.next()) is not None:
         for metrics in _curve(trial.seed, trial.planned_epochs):

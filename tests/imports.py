@@ -22,7 +22,7 @@ NOT_BY_STATEMENT = {
     "pipeline.tracking.registry": ["pipeline.tracking.served_model"],  # copied into the registered model
     "pipeline.prediction.reproduce": [],  # importlib: the engines that are installed, torch and onnxruntime
     "pipeline.data.catalog.seen": [],  # __file__: the code whose change makes what was seen out of date
-    "pipeline.search.run": [],  # __file__: the package's own folder, for the digest of what `identity` lists
+    "pipeline.search.identity": [],  # __file__: the package's own folder, for the digest of the code in it
     "pipeline.cluster.node": [],  # __file__: the package as a node has it
     "pipeline.search.execution.joining": [],  # __file__: the package, which every node gets
     "pipeline.commands.sending": [],  # __file__: the code that a job is sent

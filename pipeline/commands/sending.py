@@ -79,7 +79,7 @@ def _require_a_study_that_stays(parameters: Params) -> None:
 def _study(parameters: Params) -> str:
     """The identity of the study that a search means now; raises what is wrong with the space before anything is sent."""
     from pipeline.data.preparation.recipe import Recipe
-    from pipeline.search.run import new_study
+    from pipeline.search.identity import new_study
     from pipeline.search.spaces.space import load
 
     space = load(Path(parameters.search.space))

@@ -16,7 +16,7 @@ from pipeline.data.preparation.recipe import Recipe
 from pipeline.errors import MissingFile
 from pipeline.planning.expectation import Expectation, Range, expect
 from pipeline.planning.probe import Candidate, Probe, candidates, measure
-from pipeline.search import run
+from pipeline.search import identity
 from pipeline.search.budget import Budget, Used
 from pipeline.search.execution import cluster_nodes, resources
 from pipeline.search.execution.allotment import Sharing
@@ -96,7 +96,7 @@ def _recipe() -> Recipe:
 
 def _used(params: SearchParams, space: Space, recipe: Recipe, database: str) -> Used:
     """By the study that the search would continue."""
-    row = run.new_study(params, space, recipe, {})
+    row = identity.new_study(params, space, recipe, {})
     if not studies.begun(database):
         return Used()
     try:

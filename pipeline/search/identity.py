@@ -5,11 +5,17 @@ from __future__ import annotations
 import ast
 import hashlib
 import json
+import time
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
+import pipeline
+from pipeline.data.preparation.recipe import Recipe
 from pipeline.models import NOT_FAMILIES
+from pipeline.search.settings import SearchParams
+from pipeline.search.spaces.space import Space
+from pipeline.study.records import StudyRow
 
 # The code whose change changes what a trial's numbers mean, relative to the package.
 TRAINING_CODE = ("models", "training", "data/augmentation", "data/batches.py", "data/preparation/standardize.py", "data/seeds.py")
@@ -26,6 +32,22 @@ NOT_TRAINING = (
     "training/program.py",
     "training/settings.py",
 )
+
+
+def new_study(params: SearchParams, space: Space, recipe: Recipe, facts: Mapping[str, str]) -> StudyRow:
+    """The row of the study that these parameters mean, begun now."""
+    fixed = {"metric": params.metric, "seed": params.seed}
+    prepared = recipe.model_dump(mode="json", exclude={"digests", "counts"})
+    digests = {
+        "data": digest({split: recipe.digests[split] for split in ("train", "val")}),
+        "preprocessing": digest(prepared),
+        "space": digest(space.canonical()),
+        "metric": digest(fixed["metric"]),
+        "seed": digest(fixed["seed"]),
+        "code": code_digest(Path(pipeline.__file__).parent, *space.families),
+        **({"objectives": ",".join(params.costs)} if params.costs else {}),
+    }
+    return StudyRow(study_id(digests), time.time(), params.metric, digests, dict(facts), 0.0, False)
 
 
 def digest(value: Any) -> str:

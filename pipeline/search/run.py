@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-import pipeline
 from pipeline.cluster.settings import ClusterParams
 from pipeline.data.preparation import packed
 from pipeline.data.preparation.recipe import Recipe
@@ -57,22 +55,6 @@ class Setting:
     cluster: ClusterParams = field(default_factory=ClusterParams)
 
 
-def new_study(params: SearchParams, space: Space, recipe: Recipe, facts: Mapping[str, str]) -> StudyRow:
-    """The row of the study that these parameters mean, begun now."""
-    fixed = {"metric": params.metric, "seed": params.seed}
-    prepared = recipe.model_dump(mode="json", exclude={"digests", "counts"})
-    digests = {
-        "data": identity.digest({split: recipe.digests[split] for split in ("train", "val")}),
-        "preprocessing": identity.digest(prepared),
-        "space": identity.digest(space.canonical()),
-        "metric": identity.digest(fixed["metric"]),
-        "seed": identity.digest(fixed["seed"]),
-        "code": identity.code_digest(Path(pipeline.__file__).parent, *space.families),
-        **({"objectives": ",".join(params.costs)} if params.costs else {}),
-    }
-    return StudyRow(identity.study_id(digests), time.time(), params.metric, digests, dict(facts), 0.0, False)
-
-
 def require_feasible(space: Space, recipe: Recipe, limits: Limits, hyperparameters: Mapping[str, Value]) -> None:
     """Raises DoesNotFit or OverLimit, by arithmetic alone, when the network is not to be trained on these images."""
     feasibility.require(feasibility.cost(space.parse(hyperparameters), recipe.shape, len(recipe.classes)), limits)
@@ -100,7 +82,7 @@ def search(
     """
     watched = parents_to_watch()  # first of all: whoever starts us may be gone a moment later
     folds = fold_count(params, recipe, setting.data)
-    row = new_study(params, space, recipe, setting.facts)
+    row = identity.new_study(params, space, recipe, setting.facts)
     folder = setting.state / "studies" / row.study_id
     url = setting.database
     with study_lock(folder / "lock", watched), claimed(url, row.study_id, owner(watched)) as claim:

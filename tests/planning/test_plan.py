@@ -11,7 +11,7 @@ import pytest
 from pipeline import layout
 from pipeline.__main__ import main
 from pipeline.planning import probe
-from pipeline.search import run
+from pipeline.search import identity
 from pipeline.search.conductor import Conductor
 from pipeline.search.execution.messages import Message
 from pipeline.search.settings import Limits, SearchParams
@@ -73,7 +73,7 @@ def test_a_job_server_cannot_be_asked_and_the_plan_says_so(
 def test_what_the_study_has_used_already_is_taken_off(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     params = SearchParams(space="space.yaml", trials=2, sampler="random", stopping="none")
     recipe, space = write_processed(here), load(here / "space.yaml")
-    study, _ = store.create(layout.study_database(here / "state"), run.new_study(params, space, recipe, {}))
+    study, _ = store.create(layout.study_database(here / "state"), identity.new_study(params, space, recipe, {}))
     conductor = Conductor(study, space, params, everything_fits)
     while trial := conductor.next():
         conductor.heard(Message(trial.key, [epoch(number, 0.5) for number in range(1, trial.planned_epochs + 1)]))

@@ -10,7 +10,8 @@ import pipeline
 from pipeline.data.preparation.recipe import Recipe
 from pipeline.errors import DoesNotFit, OverLimit
 from pipeline.search import identity
-from pipeline.search.run import _announce, new_study, require_feasible
+from pipeline.search.identity import new_study
+from pipeline.search.run import _announce, require_feasible
 from pipeline.search.settings import Limits, SearchParams
 from pipeline.study import store, studies
 from tests import projects
