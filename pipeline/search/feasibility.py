@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from pipeline.data.preparation.recipe import Recipe
@@ -14,7 +15,7 @@ from pipeline.search.execution.packing import MEGABYTE
 from pipeline.search.settings import Limits
 from pipeline.search.spaces.space import Space
 from pipeline.study.records import StudySnapshot, TrialRecord
-from pipeline.training.hyperparameters import Hyperparameters, TrainHyperparameters
+from pipeline.training.hyperparameters import Hyperparameters, TrainHyperparameters, Value
 
 SAMPLE = 200  # random points of a space, enough to know a share to within 7 percent
 
@@ -46,6 +47,11 @@ def cost(hyperparameters: Hyperparameters, shape: Shape, num_classes: int) -> Co
     )
 
 
+def cost_of(point: Mapping[str, Value], space: Space, recipe: Recipe) -> Cost:
+    """Of a configuration of the space, trained on these images; raises DoesNotFit."""
+    return cost(space.parse(point), recipe.shape, len(recipe.classes))
+
+
 def require(found: Cost, limits: Limits) -> None:
     """Raises OverLimit naming the first limit that is exceeded, of those known by arithmetic."""
     for name, value in vars(found).items():
@@ -53,6 +59,11 @@ def require(found: Cost, limits: Limits) -> None:
         if limit is not None and value > limit:
             why = f"{value:,.0f}, but search.limits.{name} is {limit:,.0f}"
             raise OverLimit(name.replace("_", " "), why=why, remedy="raise the limit or narrow the search space")
+
+
+def require_feasible(point: Mapping[str, Value], space: Space, recipe: Recipe, limits: Limits) -> None:
+    """Raises DoesNotFit or OverLimit when a configuration is not to be trained on these images."""
+    require(cost_of(point, space, recipe), limits)
 
 
 def within(snapshot: StudySnapshot, space: Space, recipe: Recipe, limits: Limits) -> StudySnapshot:
@@ -65,7 +76,7 @@ def within(snapshot: StudySnapshot, space: Space, recipe: Recipe, limits: Limits
         if limits.latency_ms is not None and trial.costs.get("latency_ms", math.inf) > limits.latency_ms:
             return False
         try:
-            require(cost(space.parse(trial.hyperparameters), recipe.shape, len(recipe.classes)), limits)
+            require_feasible(trial.hyperparameters, space, recipe, limits)
         except OverLimit:
             return False
         return True
@@ -79,7 +90,7 @@ def infeasible(space: Space, recipe: Recipe, limits: Limits) -> tuple[int, str]:
     reasons: Counter[str] = Counter()
     for point in space.draws(SAMPLE):
         try:
-            require(cost(space.parse(point), recipe.shape, len(recipe.classes)), limits)
+            require_feasible(point, space, recipe, limits)
         except DoesNotFit as misfit:
             reasons[f"{misfit.what} does not fit"] += 1
         except OverLimit as excess:

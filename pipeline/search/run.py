@@ -29,7 +29,7 @@ from pipeline.search.outlook import Outlook
 from pipeline.search.phases import Phases
 from pipeline.search.progress import Progress, rerun_line, reselection_line
 from pipeline.search.reselection import Reselection
-from pipeline.search.settings import Limits, SearchParams
+from pipeline.search.settings import SearchParams
 from pipeline.search.spaces.space import Space
 from pipeline.search.standing import Ahead, Standing, stand
 from pipeline.study import store, studies
@@ -53,11 +53,6 @@ class Setting:
     tracking_uri: str
     facts: Mapping[str, str]
     cluster: ClusterParams = field(default_factory=ClusterParams)
-
-
-def require_feasible(space: Space, recipe: Recipe, limits: Limits, hyperparameters: Mapping[str, Value]) -> None:
-    """Raises DoesNotFit or OverLimit, by arithmetic alone, when the network is not to be trained on these images."""
-    feasibility.require(feasibility.cost(space.parse(hyperparameters), recipe.shape, len(recipe.classes)), limits)
 
 
 def fold_count(params: SearchParams, recipe: Recipe, folder: Path) -> int:
@@ -156,10 +151,10 @@ def _conduct(params: SearchParams, space: Space, recipe: Recipe, study: store.St
     progress = Progress(params.metric, outlook, tell=tell)
 
     def fits(hyperparameters: Mapping[str, Value]) -> None:
-        require_feasible(space, recipe, params.limits, hyperparameters)
+        feasibility.require_feasible(hyperparameters, space, recipe, params.limits)
 
     def known_costs(hyperparameters: Mapping[str, Value]) -> dict[str, float]:
-        found = feasibility.cost(space.parse(hyperparameters), recipe.shape, len(recipe.classes))
+        found = feasibility.cost_of(hyperparameters, space, recipe)
         return {name: float(getattr(found, name)) for name in params.costs if name != "latency_ms"}
 
     def ended(trial: TrialRecord) -> None:

@@ -82,13 +82,12 @@ def _select(snapshot: StudySnapshot, params: SearchParams, space: Space, recipe:
         raise NoTrialFinished("the search", why=why, remedy=remedy)
     stored = Reruns(setting.database, snapshot.study_id).outcomes()
     outcomes = {key: Outcomes.from_bytes(content) for key, content in stored.items()}
-    classes = len(recipe.classes)
 
     def parameters(trial: TrialRecord) -> int:
-        return feasibility.cost(space.parse(trial.hyperparameters), recipe.shape, classes).parameters
+        return feasibility.cost_of(trial.hyperparameters, space, recipe).parameters
 
     folds = fold_count(params, recipe, setting.data)
-    return select(within, params.reselect, outcomes, classes, parameters, params.seed, folds)
+    return select(within, params.reselect, outcomes, len(recipe.classes), parameters, params.seed, folds)
 
 
 def _facts(params: SearchParams, recipe: Recipe, commit: str) -> dict[str, str]:
@@ -139,7 +138,7 @@ def _with_parameters(snapshot: StudySnapshot, space: Space, recipe: Recipe) -> S
     """As if few parameters were wanted too, for the picture of a search that did not: they are known by arithmetic."""
 
     def known(trial: TrialRecord) -> TrialRecord:
-        found = feasibility.cost(space.parse(trial.hyperparameters), recipe.shape, len(recipe.classes))
+        found = feasibility.cost_of(trial.hyperparameters, space, recipe)
         return replace(trial, costs={"parameters": float(found.parameters)})
 
     completed = tuple(known(trial) for trial in snapshot.trials if trial.state == "completed")

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.errors import OverLimit
+from pipeline.errors import DoesNotFit, OverLimit
 from pipeline.models.memory import training_bytes
-from pipeline.search.feasibility import SAMPLE, Cost, cost, infeasible, require, within
+from pipeline.search.feasibility import SAMPLE, Cost, cost, infeasible, require, require_feasible, within
 from pipeline.search.settings import Limits
 from pipeline.study.records import State, StudySnapshot, TrialRecord
 from pipeline.training.hyperparameters import Value, parse
@@ -45,6 +45,16 @@ def test_memory_is_a_batch_of_activations_and_as_many_copies_of_the_parameters_a
     hyperparameters = parse("cnn", flat)
     expected = training_bytes(hyperparameters.layers(10), (3, 64, 64), 48, copies) / 1e6
     assert cost(hyperparameters, (3, 64, 64), 10).memory_megabytes == expected
+
+
+def test_whether_a_network_is_to_be_trained_is_known_without_building_it(tmp_path: Path) -> None:
+    _, recipe = noise()
+    deep: dict[str, Value] = {"model.pooling": "max", "model.pool_every": 1}
+    require_feasible({**deep, "model.num_conv_layers": 3}, space(tmp_path), recipe, Limits())
+    with pytest.raises(DoesNotFit):
+        require_feasible({**deep, "model.num_conv_layers": 4}, space(tmp_path), recipe, Limits())
+    with pytest.raises(OverLimit):
+        require_feasible({**deep, "model.num_conv_layers": 3}, space(tmp_path), recipe, Limits(parameters=1000))
 
 
 def _trial(number: int, filters: int, latency_ms: float | None = None, state: State = "completed") -> TrialRecord:

@@ -8,10 +8,9 @@ import pytest
 
 import pipeline
 from pipeline.data.preparation.recipe import Recipe
-from pipeline.errors import DoesNotFit, OverLimit
 from pipeline.search import identity
 from pipeline.search.identity import new_study
-from pipeline.search.run import _announce, require_feasible
+from pipeline.search.run import _announce
 from pipeline.search.settings import Limits, SearchParams
 from pipeline.study import store, studies
 from tests import projects
@@ -212,15 +211,6 @@ def test_changed_training_code_begins_a_study(tmp_path: Path, recipe: Recipe, mo
 def test_differences_name_keys_of_either_side() -> None:
     assert identity.differences({"a": "1", "b": "2"}, {"b": "3", "c": "4"}) == ["a", "b", "c"]
     assert identity.differences({"a": "1"}, {"a": "1"}) == []
-
-
-def test_whether_a_network_fits_is_known_without_building_it(tmp_path: Path, recipe: Recipe) -> None:
-    deep = {"model.pooling": "max", "model.pool_every": 1}
-    require_feasible(space(tmp_path), recipe, Limits(), {**deep, "model.num_conv_layers": 3})
-    with pytest.raises(DoesNotFit):
-        require_feasible(space(tmp_path), recipe, Limits(), {**deep, "model.num_conv_layers": 4})
-    with pytest.raises(OverLimit):
-        require_feasible(space(tmp_path), recipe, Limits(parameters=1000), {**deep, "model.num_conv_layers": 3})
 
 
 def test_another_space_is_another_study_and_what_differs_is_said(

@@ -13,7 +13,7 @@ from pipeline.search.execution import resources
 from pipeline.search.execution.packing import GPU_MEGABYTES, MEGABYTE, Needed, trials_a_gpu
 from pipeline.search.execution.pools import Pool, gpu_type, pools
 from pipeline.search.execution.resources import Node, Resources
-from pipeline.search.feasibility import cost, require
+from pipeline.search.feasibility import cost_of, require
 from pipeline.search.settings import SearchParams
 from pipeline.search.spaces.space import Space
 from pipeline.study.records import TrialRecord
@@ -153,7 +153,7 @@ def _estimated(params: SearchParams, space: Space, recipe: Recipe) -> Iterable[f
     first = (space.completed(point) for point in space.first_points)
     for point in (*first, *space.draws(_DRAWN)):
         try:
-            found = cost(space.parse(point), recipe.shape, len(recipe.classes))
+            found = cost_of(point, space, recipe)
             require(found, params.limits)
         except (DoesNotFit, OverLimit):
             continue
@@ -169,7 +169,7 @@ def _measured(space: Space, recipe: Recipe, earlier: Iterable[TrialRecord]) -> l
     """What trials took, and what was estimated."""
 
     def estimated(hyperparameters: dict[str, Value]) -> float:
-        return cost(space.parse(hyperparameters), recipe.shape, len(recipe.classes)).memory_megabytes * MEGABYTE
+        return cost_of(hyperparameters, space, recipe).memory_megabytes * MEGABYTE
 
     measured = [trial for trial in earlier if GPU_MEGABYTES in trial.costs]
     return [Needed(estimated(trial.hyperparameters), trial.costs[GPU_MEGABYTES] * MEGABYTE) for trial in measured]
