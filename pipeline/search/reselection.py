@@ -9,8 +9,11 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from pathlib import Path
 
-from pipeline.errors import ConvoyError
+from pipeline.data.preparation import packed
+from pipeline.data.preparation.recipe import Recipe
+from pipeline.errors import ConvoyError, WrongValue
 from pipeline.search.execution.messages import Message
 from pipeline.search.settings import Reselect
 from pipeline.search.verdict import measured, not_finite
@@ -52,6 +55,17 @@ def plan(snapshot: StudySnapshot, reselect: Reselect, seed: int, folds: int = 0)
     held_out = range(folds) if reselect.score_on == "folds" else [None]
     chosen = candidates(snapshot, reselect)
     return [_rerun(trial, repeat, fold, seed) for repeat in range(reselect.seeds) for fold in held_out for trial in chosen]
+
+
+def fold_count(reselect: Reselect, recipe: Recipe, folder: Path) -> int:
+    """How many folds the candidates are scored on, 0 when that is val; raises WrongValue when the data has none."""
+    if reselect.score_on == "val" or not reselect.wanted:
+        return 0
+    folds = max(packed.read_folds(folder / split, recipe.digests[split]) for split in ("train", "val"))
+    if folds == 0:
+        why, remedy = "it has no folds", "set split.folds and run `dvc repro`, or score_on: val"
+        raise WrongValue("search.reselect.score_on", where=str(folder), why=why, remedy=remedy)
+    return folds
 
 
 def trained_no_more(snapshot: StudySnapshot, planned: Iterable[Rerun]) -> list[str]:

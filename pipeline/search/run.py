@@ -11,7 +11,7 @@ from typing import Literal
 from pipeline.cluster.settings import ClusterParams
 from pipeline.data.preparation import packed
 from pipeline.data.preparation.recipe import Recipe
-from pipeline.errors import Interrupted, NoTrialFinished, WrongValue
+from pipeline.errors import Interrupted, NoTrialFinished
 from pipeline.search import feasibility, identity, live, order, reselection, warm_start
 from pipeline.search import lock as locking
 from pipeline.search.conductor import Conductor
@@ -55,17 +55,6 @@ class Setting:
     cluster: ClusterParams = field(default_factory=ClusterParams)
 
 
-def fold_count(params: SearchParams, recipe: Recipe, folder: Path) -> int:
-    """How many folds the candidates are scored on, 0 when that is val; raises WrongValue when the data has none."""
-    if params.reselect.score_on == "val" or not params.reselect.wanted:
-        return 0
-    folds = max(packed.read_folds(folder / split, recipe.digests[split]) for split in ("train", "val"))
-    if folds == 0:
-        why, remedy = "it has no folds", "set split.folds and run `dvc repro`, or score_on: val"
-        raise WrongValue("search.reselect.score_on", where=str(folder), why=why, remedy=remedy)
-    return folds
-
-
 def search(
     params: SearchParams, space: Space, recipe: Recipe, setting: Setting, idle: Callable[[], object] | None = None
 ) -> StudySnapshot:
@@ -76,7 +65,7 @@ def search(
     is away for too long, SearchFailed when it cannot go on or nothing was found.
     """
     watched = parents_to_watch()  # first of all: whoever starts us may be gone a moment later
-    folds = fold_count(params, recipe, setting.data)
+    folds = reselection.fold_count(params.reselect, recipe, setting.data)
     row = identity.new_study(params, space, recipe, setting.facts)
     folder = setting.state / "studies" / row.study_id
     url = setting.database

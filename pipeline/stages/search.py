@@ -21,8 +21,8 @@ from pipeline.report import figures, front, scores
 from pipeline.search import audit, feasibility
 from pipeline.search.budget import Budget
 from pipeline.search.execution.moved import noted
-from pipeline.search.reselection import candidates
-from pipeline.search.run import ENDED_BY, Setting, fold_count, search
+from pipeline.search.reselection import candidates, fold_count
+from pipeline.search.run import ENDED_BY, Setting, search
 from pipeline.search.selection import Selection, select
 from pipeline.search.settings import SearchParams
 from pipeline.search.spaces.space import Space, load
@@ -86,7 +86,7 @@ def _select(snapshot: StudySnapshot, params: SearchParams, space: Space, recipe:
     def parameters(trial: TrialRecord) -> int:
         return feasibility.cost_of(trial.hyperparameters, space, recipe).parameters
 
-    folds = fold_count(params, recipe, setting.data)
+    folds = fold_count(params.reselect, recipe, setting.data)
     return select(within, params.reselect, outcomes, len(recipe.classes), parameters, params.seed, folds)
 
 

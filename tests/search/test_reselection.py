@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from pathlib import Path
 from typing import Literal
 
 import pytest
 
-from pipeline.errors import DiskFull
+from pipeline.errors import DiskFull, WrongValue
 from pipeline.search.execution.messages import Message
-from pipeline.search.reselection import Reselection, candidates, plan, rerun_seed, trained_no_more
+from pipeline.search.reselection import Reselection, candidates, fold_count, plan, rerun_seed, trained_no_more
 from pipeline.search.settings import Reselect
 from pipeline.study.records import State, StudySnapshot
 from pipeline.study.reruns import Reruns
+from tests.projects import write_processed
 from tests.search.driving import STUDY, Search, epoch
 from tests.search.reselecting import snapshot, trial
 
@@ -61,6 +63,13 @@ def test_scored_on_folds_each_fold_is_held_out_once_a_seed() -> None:
     assert len(planned) == len({rerun.run.key for rerun in planned}) == len({rerun.run.seed for rerun in planned}) == 12
     assert [rerun.fold for rerun in planned if (rerun.run.number, rerun.repeat) == (2, 1)] == [0, 1, 2]
     assert [rerun.fold for rerun in plan(snapshot(*TRIALS), Reselect(), 7, folds=3)] == [None] * 6
+
+
+def test_folds_that_the_data_does_not_have_are_refused(tmp_path: Path) -> None:
+    recipe, data = write_processed(tmp_path), tmp_path / "data/processed"
+    with pytest.raises(WrongValue, match=r"search\.reselect\.score_on .* — it has no folds — set split\.folds"):
+        fold_count(Reselect(score_on="folds"), recipe, data)
+    assert fold_count(Reselect(), recipe, data) == 0
 
 
 def test_every_rerun_has_a_key_and_a_seed_of_its_own_and_more_of_them_change_none() -> None:

@@ -8,12 +8,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from pipeline.errors import WrongValue
 from pipeline.search.execution.resources import available_cpus
-from pipeline.search.run import fold_count
-from pipeline.search.settings import Reselect, SearchParams
 from tests import searches
-from tests.projects import write_processed
 
 ONE_SLOT = {"cpus_per_trial": float(available_cpus())}
 SEVERAL = {**ONE_SLOT, "objectives": ["parameters", "latency_ms"], "limits": {"latency_ms": 1e6}}
@@ -85,10 +81,3 @@ def test_what_can_never_run_is_refused_before_ray_starts(
     assert searches.start(folder).wait(timeout=60) == code, output(folder)
     assert message in output(folder)
     assert not (folder / "state/studies").exists() or not searches.ledger(folder)
-
-
-def test_folds_that_the_data_does_not_have_are_refused(tmp_path: Path) -> None:
-    recipe, data = write_processed(tmp_path), tmp_path / "data/processed"
-    with pytest.raises(WrongValue, match=r"search\.reselect\.score_on .* — it has no folds — set split\.folds"):
-        fold_count(SearchParams(reselect=Reselect(score_on="folds")), recipe, data)
-    assert fold_count(SearchParams(), recipe, data) == 0
