@@ -12,35 +12,25 @@ from pipeline.cluster.settings import ClusterParams
 from pipeline.data.preparation import packed
 from pipeline.data.preparation.recipe import Recipe
 from pipeline.errors import Interrupted, NoTrialFinished
-from pipeline.search import feasibility, identity, live, order, reselection, warm_start
+from pipeline.search import decisions, feasibility, identity, live, reselection, warm_start
 from pipeline.search import lock as locking
-from pipeline.search.conductor import Conductor
 from pipeline.search.execution import checkpoints
 from pipeline.search.execution.allotment import Sharing
 from pipeline.search.execution.hangs import Hangs
 from pipeline.search.execution.messages import Assignment, TrialData
 from pipeline.search.execution.moved import note
 from pipeline.search.execution.workplace import Workplace, workplace
-from pipeline.search.forecast import Work, costs
 from pipeline.search.interruption import EXIT_CODES, Asked, interruptible
 from pipeline.search.lock import owner, study_lock
 from pipeline.search.orphan import parents_to_watch
-from pipeline.search.outlook import Outlook
 from pipeline.search.phases import Phases
-from pipeline.search.progress import Progress, rerun_line, reselection_line
-from pipeline.search.reselection import Reselection
 from pipeline.search.settings import SearchParams
 from pipeline.search.spaces.space import Space
-from pipeline.search.standing import Ahead, Standing, stand
+from pipeline.search.standing import Standing, stand
 from pipeline.study import store, studies
 from pipeline.study.claim import claimed
 from pipeline.study.records import Rerun, StudyRow, StudySnapshot, TrialRecord
-from pipeline.study.reruns import Reruns
 from pipeline.tracking.follow import Followed, follow
-from pipeline.training.hyperparameters import Value
-
-_DRAWN = 32  # configurations that tell what a trial of the space costs before any has ended
-ENDED_BY = "ended by"  # the fact of a study that names the limit of its budget
 
 
 @dataclass(frozen=True)
@@ -81,13 +71,13 @@ def search(
             study, before = store.create(url, row, claim)
             _announce(study, before, row)
             space = _warmed(space, url, study.row, params.warm_start)
-            conductor = _conduct(params, space, recipe, study, lambda ahead: ahead.write(folder))
+            conductor = decisions.conductor(params, space, recipe, study, lambda ahead: ahead.write(folder))
 
             def planned() -> list[Rerun]:
                 within = feasibility.within(study.snapshot(), space, recipe, params.limits)
                 return reselection.plan(within, params.reselect, params.seed, folds)
 
-            phases = _phases(conductor, params, planned, study, study.reruns(), setting, idle)
+            phases = decisions.phases(conductor, params, study, planned, setting.facts, idle)
             asked.tell(phases.stop)
             follower = follow(store.reader(url, row.study_id), setting.tracking_uri, params.experiment)
             try:
@@ -132,52 +122,6 @@ def _looking(snapshot: Callable[[], StudySnapshot], folder: Path) -> Callable[[]
     return lambda: stand(snapshot(), folder, locking.holder(folder / "lock"))
 
 
-def _conduct(params: SearchParams, space: Space, recipe: Recipe, study: store.Study, tell: Callable[[Ahead], None]) -> Conductor:
-    def work(trial: TrialRecord) -> Work:
-        return Work.of(space.parse(trial.hyperparameters), recipe)
-
-    outlook = Outlook(work, costs(space, recipe, params.limits, space.draws(_DRAWN)))
-    progress = Progress(params.metric, outlook, tell=tell)
-
-    def fits(hyperparameters: Mapping[str, Value]) -> None:
-        feasibility.require_feasible(hyperparameters, space, recipe, params.limits)
-
-    def known_costs(hyperparameters: Mapping[str, Value]) -> dict[str, float]:
-        found = feasibility.cost_of(hyperparameters, space, recipe)
-        return {name: float(getattr(found, name)) for name in params.costs if name != "latency_ms"}
-
-    def ended(trial: TrialRecord) -> None:
-        progress.ended(conductor, trial)
-
-    if order.all_are_tried(space, params):
-        space = order.longest_first(space, recipe.shape, len(recipe.classes))
-    conductor = Conductor(study, space, params, fits, ended, costs=known_costs)
-    return conductor
-
-
-def _phases(
-    conductor: Conductor,
-    params: SearchParams,
-    planned: Callable[[], list[Rerun]],
-    study: store.Study,
-    reruns: Reruns,
-    setting: Setting,
-    idle: Callable[[], object] | None,
-) -> Phases:
-    """The search, then the reselection that these parameters mean."""
-    reruns.put_aside()  # what a killed driver left running
-    if not params.reselect.wanted:
-        reruns.drop_others(())
-
-    def reselect() -> Reselection:
-        phase = Reselection(reruns, planned(), params.metric, lambda rerun: print(rerun_line(rerun, params)))
-        if phase.left:
-            print(reselection_line(phase.left, study.snapshot().trials))
-        return phase
-
-    return Phases(conductor, lambda: _facts(setting, conductor), reselect if params.reselect.wanted else None, idle)
-
-
 def _train(phases: Phases, params: SearchParams, space: Space, folder: Path, place: Workplace) -> None:
     from pipeline.search.execution import ray_board  # takes seconds, during which Ray starts
     from pipeline.search.execution.tuner import train_all
@@ -219,12 +163,6 @@ def _trials(url: str, study_id: str) -> tuple[TrialRecord, ...]:
 def _data(recipe: Recipe, folder: Path) -> TrialData:
     train, val = (packed.read(folder / split, recipe.digests[split]) for split in ("train", "val"))
     return TrialData(recipe, train, val)
-
-
-def _facts(setting: Setting, conductor: Conductor) -> dict[str, str]:
-    """What is told about the study, with the limit that ended it if one did."""
-    limit = conductor.spent
-    return {**setting.facts, **({} if limit is None or not conductor.exhausted() else {ENDED_BY: limit.text})}
 
 
 def _say_what_is_left(followed: Followed) -> None:

@@ -20,9 +20,10 @@ from pipeline.outcomes import Outcomes
 from pipeline.report import figures, front, scores
 from pipeline.search import audit, feasibility
 from pipeline.search.budget import Budget
+from pipeline.search.decisions import ENDED_BY
 from pipeline.search.execution.moved import noted
 from pipeline.search.reselection import candidates, fold_count
-from pipeline.search.run import ENDED_BY, Setting, search
+from pipeline.search.run import Setting, search
 from pipeline.search.selection import Selection, select
 from pipeline.search.settings import SearchParams
 from pipeline.search.spaces.space import Space, load
