@@ -23,7 +23,8 @@ ConvoyError
 ├── StudyBusy E601 (exit 6)
 ├── IntegrityError (exit 7)
 │   ├── DigestMismatch E701     ├── StageOutOfDate E702       ├── CertificateBroken E703
-│   ├── ExportDiffers E704      ├── NotRebuildable E705       └── RebuildDiffers E706
+│   ├── ExportDiffers E704      ├── NotRebuildable E705       ├── RebuildDiffers E706
+│   └── StudyLost E707
 ├── DiskError (exit 8)
 │   ├── DiskFull E801           └── DiskBroken E802
 ├── SecurityRefusal E901 (exit 9)
@@ -395,6 +396,12 @@ class RebuildDiffers(IntegrityError):
     """What was made again is not what is registered."""
 
     code = "E706"
+
+
+class StudyLost(IntegrityError):
+    """The file of the study was deleted, replaced or damaged."""
+
+    code = "E707"
 
 
 class DiskError(ConvoyError):

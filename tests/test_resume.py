@@ -138,6 +138,23 @@ def test_ctrl_c_puts_running_trials_aside_and_the_same_command_goes_on(tmp_path:
     assert max(epochs.values()) <= 2 and len(epochs) == 160
 
 
+@pytest.mark.campaign  # twenty seconds; tests/study/test_file.py has the rule
+def test_a_study_deleted_while_it_is_searched_ends_the_search_and_leaves_nothing_to_the_next_one(
+    tmp_path: Path, migrated_mlflow: Path
+) -> None:
+    folder = searches.write_project(tmp_path / "project", migrated_mlflow, epochs=(80, 80), trials=2, stopping="none")
+    driver = searches.start(folder)
+    while not searches.ledger(folder):
+        time.sleep(0.05)
+    for file in (folder / "state").glob("studies.db*"):
+        file.unlink()
+    assert driver.wait(timeout=30) == 7
+    assert "E707 the study at" in (folder / "output.txt").read_text() and not (folder / "state/studies.db").exists()
+    begun = len(searches.ledger(folder))
+    assert searches.start(folder).wait(timeout=120) == 0
+    assert len(searches.ledger(folder)) == begun + 160, "checkpoints of the study that is gone were used"
+
+
 def test_asked_to_end_while_ray_still_starts_a_search_ends_as_at_any_other_moment(tmp_path: Path, migrated_mlflow: Path) -> None:
     folder = searches.write_project(tmp_path / "project", migrated_mlflow, trials=2)
     driver = searches.start(folder)

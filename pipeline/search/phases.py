@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
 
-from pipeline.errors import ConvoyError, StudyBusy, StudyUnreachable
+from pipeline.errors import ConvoyError, DiskError, StudyBusy, StudyLost, StudyUnreachable
 from pipeline.search.conductor import Conductor
 from pipeline.search.execution.messages import Message
 from pipeline.search.reselection import Reselection
@@ -128,6 +128,6 @@ class Phases:
         self._search.close(self._facts())
         try:
             self._reselection = self._reselect()
-        except (StudyUnreachable, StudyBusy) as problem:
+        except (StudyUnreachable, StudyBusy, DiskError, StudyLost) as problem:
             self._failure = problem
         return self.reselecting

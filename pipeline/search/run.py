@@ -52,7 +52,8 @@ def search(
 
     `idle()` is called at most once, when a worker has nothing more to do while others train the last trials.
     Raises StudyBusy while another process searches on it, Interrupted when asked to stop, StudyUnreachable when the database
-    is away for too long, SearchFailed when it cannot go on or nothing was found.
+    is away for too long, DiskError when it finds no room, StudyLost when it was deleted, SearchFailed when it cannot go on or
+    nothing was found.
     """
     watched = parents_to_watch()  # first of all: whoever starts us may be gone a moment later
     folds = reselection.fold_count(params.reselect, recipe, setting.data)
@@ -70,6 +71,8 @@ def search(
                 ray.ready(lambda: not asked.why) if place.is_cluster else ray.start()
             study, before = store.create(url, row, claim)
             _announce(study, before, row)
+            if not study.snapshot().trials:
+                checkpoints.delete_all(place.place)  # of a study that was deleted, whose trials had the same keys
             space = _warmed(space, url, study.row, params.warm_start)
             conductor = decisions.conductor(params, space, recipe, study, lambda ahead: ahead.write(folder))
 

@@ -15,7 +15,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any, Generic, Protocol, TypeVar
 
-from pipeline.errors import ConvoyError, StudyUnreachable
+from pipeline.errors import ConvoyError, DiskError, StudyLost, StudyUnreachable
 
 PATIENCE = "CONVOY_STUDY_PATIENCE"  # the variable: seconds that a server may be away before a search ends, to be gone on with
 PATIENCE_SECONDS = 600.0
@@ -66,28 +66,43 @@ class Clerk(Protocol):
 
 
 class AtOnce:
-    """For a file: in the thread of the caller, who gets every exception."""
+    """For a file: in the thread of the caller, who gets the exceptions that are defects.
+
+    keep() is called before anything is written and may raise StudyLost. After that, or when the disk is full or fails, nothing
+    more is written: what comes next might find room, and would be ahead of what did not.
+    """
 
     behind = False
-    problem: ConvoyError | None = None
+
+    def __init__(self, keep: Callable[[], None] = lambda: None) -> None:
+        self._keep = keep
+        self.problem: ConvoyError | None = None
 
     def write(self, act: Callable[[], object]) -> None:
         """Do it."""
-        act()
+        self.submit(act)
 
     def submit(self, act: Callable[[], Result]) -> Entry[Result]:
         """Do it."""
         entry = Entry(act)
-        entry.result = act()
-        entry.done.set()
+        if self.problem is None:
+            try:
+                self._keep()
+                entry.result = act()
+                entry.done.set()
+            except (DiskError, StudyLost) as problem:
+                self.problem = problem
         return entry
 
     def promptly(self, entry: Entry[Any]) -> bool:
-        """It is done."""
-        return True
+        """It is done, or never will be."""
+        return entry.done.is_set()
 
     def settle(self) -> None:
-        """Nothing waits."""
+        """Nothing waits; raises what is in the way of writing."""
+        self.write(lambda: None)
+        if self.problem is not None:
+            raise self.problem
 
     def hurry(self) -> None:
         """Nothing waits."""

@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from pipeline.addresses import redacted
 from pipeline.errors import StudyUnreachable, WrongValue
 from pipeline.mounts import refuse_network
+from pipeline.study.file import explained
 
 _SQLITE, _POSTGRESQL = "sqlite", "postgresql"
 _SQLITE_SECONDS = 60  # that a writer waits for another one
@@ -55,6 +56,12 @@ def address(url: str) -> str:
     raise WrongValue("the address of the study", why=why, remedy=remedy)
 
 
+def file(url: str) -> Path | None:
+    """In which it lies, if it is no server and not in memory."""
+    name = None if shared(url) else sa.make_url(address(url)).database
+    return Path(name) if name else None
+
+
 def arguments(url: str) -> dict[str, Any]:
     """What the driver is told beside the address, in which a user may say it otherwise."""
     if not shared(url):
@@ -71,18 +78,17 @@ def options(url: str) -> dict[str, Any]:
 def engine(url: str, **further: Any) -> sa.Engine:
     """One on this database; a file's folder is made, and its readers are never blocked by the driver that writes."""
     known = sa.make_url(address(url))
-    file = not shared(url)
-    if file and known.database:
-        refuse_network(Path(known.database), "the study")
-        Path(known.database).parent.mkdir(parents=True, exist_ok=True)
-    if not file:
+    if (place := file(url)) is not None:
+        refuse_network(place, "the study")
+        place.parent.mkdir(parents=True, exist_ok=True)
+    if shared(url):
         logging.getLogger("sqlalchemy.pool").setLevel(logging.CRITICAL)  # it prints each connection that broke; we say it once
     try:
         made = sa.create_engine(known, **options(url) | further)
     except ModuleNotFoundError as missing:
         why, remedy = f"PostgreSQL needs {missing.name}, which is not installed", "run `pip install 'psycopg[binary]'`"
         raise WrongValue("the address of the study", why=why, remedy=remedy) from None
-    if file:
+    if not shared(url):
         with made.connect() as connection:
             connection.exec_driver_sql("PRAGMA journal_mode=WAL")
     return made
@@ -90,10 +96,13 @@ def engine(url: str, **further: Any) -> sa.Engine:
 
 @contextlib.contextmanager
 def reaching(url: str) -> Iterator[None]:
-    """Turn every way in which a server can be away into StudyUnreachable."""
+    """Turn every way in which a server can be away into StudyUnreachable, and what befalls a file into DiskError or StudyLost."""
     try:
         yield
     except Exception as error:
+        place = file(url)
+        if place is not None and (trouble := explained(place, error)) is not None:
+            raise trouble from error
         said = _means_away(error) if shared(url) else None
         if said is None:
             raise

@@ -25,6 +25,7 @@ from pipeline.study.asking import Asking
 from pipeline.study.attributes import COSTS, NOTE, OUTCOME, PAUSE
 from pipeline.study.claim import Claim
 from pipeline.study.clerk import AtOnce, Background, Clerk, Entry
+from pipeline.study.file import DatabaseFile
 from pipeline.study.records import Outcome, StudyRow, StudySnapshot, TrialRecord
 from pipeline.study.reruns import Reruns
 from pipeline.study.snapshots import Snapshots
@@ -97,7 +98,8 @@ class Study:
             self._optuna = optuna.load_study(study_name=study_id, storage=self._storage)
             self._asking = Asking(self._optuna, study_id, repeated=database.shared(url))
             weakref.finalize(self, opened.pop_all().close)
-        self._clerk: Clerk = AtOnce()
+        file = database.file(url) if writes else None
+        self._clerk: Clerk = AtOnce() if file is None else AtOnce(DatabaseFile(file).require)
         if claim is not None:
             for engine in (self._engine, self._storage.engine):
                 claim.guard(engine)
@@ -119,11 +121,13 @@ class Study:
 
     @property
     def problem(self) -> ConvoyError | None:
-        """Why nothing can be committed any more: its server is away for too long, or another process has the study."""
+        """Why nothing can be committed any more: its server is away for too long, another process has the study, its file is gone
+        or has no room.
+        """
         return self._clerk.problem
 
     def settle(self) -> None:
-        """Wait until everything is committed; raises StudyUnreachable or StudyBusy when it cannot be."""
+        """Wait until everything is committed; raises StudyUnreachable, StudyBusy, DiskError or StudyLost when it cannot be."""
         self._clerk.settle()
 
     def hurry(self) -> None:

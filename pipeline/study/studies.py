@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-import sqlalchemy as sa
-
 from pipeline.study import database, tables
 from pipeline.study.records import StudyRow
 
 
 def begun(url: str) -> bool:
     """Whether there is a database; a file is not made by asking."""
-    file = sa.make_url(database.address(url)).database
-    return database.shared(url) or (file is not None and Path(file).exists())
+    file = database.file(url)
+    return database.shared(url) or (file is not None and file.exists())
 
 
 def rows(url: str) -> list[StudyRow]:

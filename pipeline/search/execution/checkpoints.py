@@ -85,6 +85,13 @@ def delete(place: str, trial_keys: list[str]) -> None:
             storage.delete(checkpoint_name(key, attempt))
 
 
+def delete_all(place: str) -> None:
+    """Of whatever trials; the ledgers stay."""
+    storage = opened(place)
+    for key, attempt in _found(storage):
+        storage.delete(checkpoint_name(key, attempt))
+
+
 def _found(storage: Storage) -> list[tuple[str, int]]:
     matches = (_CHECKPOINT.fullmatch(name) for name in storage.names())
     return [(match["key"], int(match["attempt"] or 0)) for match in matches if match]

@@ -10,7 +10,7 @@ from pipeline.cluster.node_cache import stored
 from pipeline.cluster.storage import Folder, StorageLost
 from pipeline.data.preparation.shards import Shard
 from pipeline.errors import NotShared
-from pipeline.search.execution.checkpoints import Checkpoints, checkpoint_name, delete, next_attempt
+from pipeline.search.execution.checkpoints import Checkpoints, checkpoint_name, delete, delete_all, next_attempt
 from pipeline.search.execution.messages import Assignment
 from pipeline.search.execution.trial import run_trial
 
@@ -56,6 +56,14 @@ def test_attempts_are_counted_on_by_the_next_driver_and_a_trials_files_are_its_o
     delete(str(tmp_path), [KEY])
     assert names(tmp_path) == [f"{OTHER}.12.checkpoint"]
     assert (tmp_path / f"{KEY}.3.ledger").exists(), "what was done stays known"
+
+
+def test_those_of_a_study_that_was_deleted_all_go(tmp_path: Path) -> None:
+    for key, attempt in ((KEY, 0), (OTHER, 12)):
+        Checkpoints(str(tmp_path), key, attempt).write(b"a")
+        Checkpoints(str(tmp_path), key, attempt).begin_epoch(1)
+    delete_all(str(tmp_path))
+    assert sorted(path.name for path in tmp_path.iterdir()) == [f"{OTHER}.12.ledger", "ledger.jsonl"]
 
 
 @pytest.mark.parametrize(("seen", "storage"), [(b"nonce", ""), (b"old", "it sees no file"), (None, "it sees no file")])
