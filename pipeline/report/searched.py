@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from pipeline.report import search_charts
+from pipeline.report import hyperparameter_charts, search_charts
 from pipeline.report.answer import Search, duration, main_names, plain
 
 Values = Mapping[str, Any]
@@ -30,13 +30,13 @@ def searched(search: Search, facts: Values, refit: Sequence[float]) -> dict[str,
         "reached": search_charts.reached(table, study, chosen),
         "curves": search_charts.metric_curves(search.curves, table, study["metric"], chosen),
         "losses": search_charts.losses(search.curves, refit, chosen),
-        "importance": search_charts.importance(importance["shares"]) if importance else "",
+        "importance": hyperparameter_charts.importance(importance["shares"]) if importance else "",
         "thin": doubts(importance) if importance else [],
         "conditional": importance["conditional"] if importance else [],
         "judged_trials": importance["trials"] if importance else 0,
         "explained": f"{importance['explained']:.0%}" if importance else "",
-        "slices": search_charts.slices(table, study, names[:_SLICES], chosen),
-        "parallel": search_charts.parallel_coordinates(table, study, names[:_AXES], chosen) if names else "",
+        "slices": hyperparameter_charts.slices(table, study, names[:_SLICES], chosen),
+        "parallel": hyperparameter_charts.parallel_coordinates(table, study, names[:_AXES], chosen) if names else "",
         "trials": [_trial(row, names[:4], chosen) for row in table.head(_LISTED).to_dict("records")],
         "columns": [name.partition(".")[2] or name for name in names[:4]],
         "more": max(0, len(table) - _LISTED),

@@ -84,6 +84,18 @@ def chart(label: str, width: int = _WIDTH, height: int = _HEIGHT) -> Iterator[Ch
         drawn.markup = _inline(stream.getvalue(), label)
 
 
+def plain_numbers(axes: Axes, low: float, high: float) -> None:
+    """At a logarithmic axis over less than two powers of ten the numbers themselves; 10⁻³ says nothing about 4 to 20 epochs."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+    if high < 100 * low:
+        axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    else:
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:.0e}".replace("e-0", "e-").replace("e+0", "e")))
+    axes.xaxis.set_minor_formatter(NullFormatter())
+
+
 def _inline(document: str, label: str) -> Markup:
     """The element alone, as large as the page gives it room, without the names that several figures would share."""
     element = document[document.index("<svg") :]
