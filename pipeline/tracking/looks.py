@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterator, Mapping
 from itertools import chain
 from typing import TYPE_CHECKING
 
+from pipeline.tracking import runs
 from pipeline.tracking.refit_run import MODEL_TAG
 
 if TYPE_CHECKING:
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
 
 _TAG = "convoy.tested."  # and the first digits of the digest of the images: on each run whose model was measured on them
 _OTHERS_TAG = "convoy.tested_too."  # the same, a point and a number: the models that were measured where this run came from
-_DIGITS, _PAGE = 16, 1000
+_DIGITS = 16
 _TOGETHER = 70  # models in one tag, which holds 5,000 characters
 
 
@@ -30,17 +31,8 @@ def note_look(client: MlflowClient, run_id: str, images: str, others: Collection
 
 def count_looks(client: MlflowClient, experiment: str, images: str) -> int:
     """How many different models were measured on them, by the runs of this experiment, deleted ones included."""
-    from mlflow.entities import ViewType
-
-    models: set[str] = set()
-    token: str | None = None
-    while True:
-        query = f"tags.`{_tag(images)}` = 'yes'"
-        page = client.search_runs([experiment], query, run_view_type=ViewType.ALL, max_results=_PAGE, page_token=token)
-        models |= {model for run in page for model in _models(run.data.tags, images)}
-        token = page.token
-        if not token:
-            return len(models)
+    found = runs.search(client, experiment, f"tags.`{_tag(images)}` = 'yes'", deleted_too=True)
+    return len({model for run in found for model in _models(run.data.tags, images)})
 
 
 def _models(tags: Mapping[str, str], images: str) -> Iterator[str]:

@@ -9,21 +9,18 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import zip_longest
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from pipeline.study.records import StudySnapshot, TrialRecord
+from pipeline.tracking import runs
 from pipeline.tracking.connection import connect, experiment_id, reaching
 from pipeline.tracking.views import experiment_tags
 from pipeline.tracking.wanted import (
-    EPOCHS_TAG,
     KIND_TAG,
     PARENT_TAG,
-    REASON_TAG,
     STUDY_TAG,
-    TRIAL_NOTE_TAG,
     TRIAL_TAG,
     WantedRun,
     best_link,
@@ -38,11 +35,6 @@ if TYPE_CHECKING:
     from mlflow.entities import Run
 
 _KINDS = ("study", "trial", "rerun")  # a refit run carries the key of its trial too
-_MAY_VANISH = (REASON_TAG, TRIAL_NOTE_TAG)  # of a rerun that is tried again
-_PAGE = 1000  # runs in one page of search_runs
-_METRICS, _PARAMS = 800, 100  # a call of log_batch takes 1,000 items, at most 100 of them params
-
-Item = TypeVar("Item")
 
 
 @dataclass
@@ -173,31 +165,13 @@ def _begin(client: MlflowClient, wanted: WantedRun, present: Mapping[str, Run], 
 def _present(client: MlflowClient, study_id: str, shown: Shown, done: Projection) -> dict[str, Run]:
     """Key → its run; of several with one key the one that received most stays, the others are deleted."""
     by_key: defaultdict[str, list[Run]] = defaultdict(list)
-    for run in _runs(client, done.experiment_id, study_id):
+    for run in runs.search(client, done.experiment_id, f"tags.`{STUDY_TAG}` = '{study_id}'"):
         if run.data.tags.get(KIND_TAG) in _KINDS:
             by_key[run.data.tags[TRIAL_TAG]].append(run)
         elif run.data.tags.get(KIND_TAG) == "refit" and shown.refit is None:  # the latest comes first
             shown.refit = (run.data.tags[TRIAL_TAG], str(run.info.run_id))
-    done.ghosts_deleted += sum(len(runs) - 1 for runs in by_key.values())
-    return {key: keep_one(client, runs) for key, runs in by_key.items()}
-
-
-def _runs(client: MlflowClient, experiment: str, study_id: str) -> Iterator[Run]:
-    token: str | None = None
-    while True:
-        page = client.search_runs([experiment], f"tags.`{STUDY_TAG}` = '{study_id}'", max_results=_PAGE, page_token=token)
-        yield from page
-        token = page.token
-        if not token:
-            return
-
-
-def keep_one(client: MlflowClient, runs: Sequence[Run]) -> Run:
-    """The run that received most epochs, the earliest of equals; the others are deleted."""
-    kept, *ghosts = sorted(runs, key=lambda run: (-_epochs_received(run), run.info.start_time, run.info.run_id))
-    for ghost in ghosts:
-        client.delete_run(ghost.info.run_id)
-    return kept
+    done.ghosts_deleted += sum(len(same) - 1 for same in by_key.values())
+    return {key: runs.keep_one(client, same) for key, same in by_key.items()}
 
 
 def _active(run: Run) -> Run | None:
@@ -205,49 +179,6 @@ def _active(run: Run) -> Run | None:
 
 
 def _make_equal(client: MlflowClient, wanted: WantedRun, run: Run, done: Projection) -> None:
-    sent = _send_what_is_missing(client, run, wanted, done)
-    closed = _set_status(client, run, wanted)
-    done.updated += sent or closed
-
-
-def _send_what_is_missing(client: MlflowClient, run: Run, wanted: WantedRun, done: Projection) -> bool:
-    from mlflow.entities import Metric, Param, RunTag
-
-    missing = wanted.epochs[_epochs_received(run) :]
-    metrics = [Metric(point.name, point.value, point.timestamp, point.step) for epoch in missing for point in epoch]
-    params = [Param(name, value) for name, value in wanted.params.items() if name not in run.data.params]
-    tags = [RunTag(name, value) for name, value in _tags(wanted).items() if run.data.tags.get(name) != value]
-    stale = [name for name in _MAY_VANISH if name in run.data.tags and name not in wanted.tags]
-    if not (metrics or params or tags or stale):
-        return False
-    for name in stale:
-        client.delete_tag(run.info.run_id, name)
-    pieces = zip_longest(_pieces(metrics, _METRICS), _pieces(params, _PARAMS), fillvalue=())
-    *full, last = list(pieces) or [((), ())]
-    for metric_piece, param_piece in full:
-        client.log_batch(run.info.run_id, metric_piece, param_piece, synchronous=True)
-    client.log_batch(run.info.run_id, *last, tags, synchronous=True)  # MLflow stores tags last: they are never ahead
-    done.epochs_sent += len(missing)
-    return True
-
-
-def _tags(wanted: WantedRun) -> dict[str, str]:
-    return {**wanted.tags, EPOCHS_TAG: str(len(wanted.epochs))} if wanted.epochs else wanted.tags
-
-
-def _set_status(client: MlflowClient, run: Run, wanted: WantedRun) -> bool:
-    if run.info.status == wanted.status:
-        return False
-    if wanted.ended is None:
-        client.update_run(run.info.run_id, status=wanted.status)
-    else:
-        client.set_terminated(run.info.run_id, wanted.status, wanted.ended)
-    return True
-
-
-def _epochs_received(run: Run) -> int:
-    return int(run.data.tags.get(EPOCHS_TAG, 0))
-
-
-def _pieces(items: Sequence[Item], size: int) -> list[Sequence[Item]]:
-    return [items[start : start + size] for start in range(0, len(items), size)]
+    changed, epochs = runs.make_equal(client, run, wanted)
+    done.updated += changed
+    done.epochs_sent += epochs

@@ -7,16 +7,28 @@ import platform
 from importlib.metadata import distributions
 from typing import TYPE_CHECKING
 
+from pipeline.tracking import runs
 from pipeline.tracking.finished import FinishedModel
-from pipeline.tracking.project import keep_one
-from pipeline.tracking.wanted import KIND_TAG, NAME_TAG, NOTE_TAG, PARENT_TAG, STUDY_TAG, TRIAL_TAG, refit_link, with_best
+from pipeline.tracking.wanted import (
+    DATA_TAG,
+    GIT_COMMIT_TAG,
+    KIND_TAG,
+    NAME_TAG,
+    NOTE_TAG,
+    PARENT_TAG,
+    SPACE_TAG,
+    STUDY_TAG,
+    TRIAL_TAG,
+    refit_link,
+    with_best,
+)
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import DatasetInput, Metric, Run
 
 MODEL_TAG = "convoy.model_digest"
-_METRICS_A_CALL = 800
+INHERITED = (DATA_TAG, SPACE_TAG, GIT_COMMIT_TAG)  # from the run of the study
 _LONGEST_DATASET_DIGEST = 36  # characters that MLflow stores
 
 
@@ -27,10 +39,7 @@ def log_refit(client: MlflowClient, experiment: str, model: FinishedModel) -> st
     run = _run(client, experiment, model)
     run_id = str(run.info.run_id)
     params = [Param(name, str(value)) for name, value in model.facts["hyperparameters"].items()]
-    client.log_batch(run_id, params=params, synchronous=True)
-    metrics = _metrics(model, run.info.start_time)
-    for start in range(0, len(metrics), _METRICS_A_CALL):
-        client.log_batch(run_id, metrics[start : start + _METRICS_A_CALL], synchronous=True)
+    runs.log(client, run_id, _metrics(model, run.info.start_time), params)
     client.log_inputs(run_id, [_dataset(model)])
     _log_files(client, run_id, model)
     if run.info.status != "FINISHED":
@@ -51,7 +60,7 @@ def _link_from_the_study(client: MlflowClient, run: Run, experiment: str) -> Non
 def _run(client: MlflowClient, experiment: str, model: FinishedModel) -> Run:
     found = client.search_runs([experiment], f"tags.`{KIND_TAG}` = 'refit' AND tags.`{MODEL_TAG}` = '{model.digest}'")
     if found:
-        return keep_one(client, found)
+        return runs.keep_one(client, found)
     study_id, trial_key = str(model.facts["study_id"]), str(model.facts["trial_key"])
     tags = {KIND_TAG: "refit", MODEL_TAG: model.digest, STUDY_TAG: study_id, TRIAL_TAG: trial_key}
     tags[NAME_TAG] = f"refit of {trial_key}"
@@ -60,9 +69,6 @@ def _run(client: MlflowClient, experiment: str, model: FinishedModel) -> Run:
         tags[PARENT_TAG] = parents[0].info.run_id
         tags |= {name: value for name, value in parents[0].data.tags.items() if name in INHERITED}
     return client.create_run(experiment, tags=tags)
-
-
-INHERITED = ("convoy.data_digest", "convoy.space_digest", "mlflow.source.git.commit")
 
 
 def _metrics(model: FinishedModel, started: int) -> list[Metric]:

@@ -15,7 +15,8 @@ RERUN_OF_TAG, FOLD_TAG = "convoy.rerun_of", "convoy.fold"  # the key of the tria
 STATE_TAG, REASON_TAG = "convoy.state", "convoy.reason"
 FRONT_TAG = "convoy.front"  # with several objectives: whether no other trial beats a completed one in all of them, yes or no
 EPOCHS_TAG, SECONDS_TAG = "convoy.epochs", "convoy.seconds"  # trained so far; the first is sent behind the metrics
-COMMIT_TAG, NOTE_TAG = "mlflow.source.git.commit", "mlflow.note.content"
+GIT_COMMIT_TAG, NOTE_TAG = "mlflow.source.git.commit", "mlflow.note.content"
+DATA_TAG, SPACE_TAG = "convoy.data_digest", "convoy.space_digest"
 NAME_TAG, PARENT_TAG = "mlflow.runName", "mlflow.parentRunId"
 
 Status = Literal["RUNNING", "SCHEDULED", "FINISHED", "FAILED", "KILLED"]
@@ -139,9 +140,9 @@ def _common(snapshot: StudySnapshot, kind: str, key: str) -> dict[str, str]:
         KIND_TAG: kind,
         TRIAL_TAG: key,
         STUDY_TAG: snapshot.study_id,
-        "convoy.data_digest": snapshot.identity.get("data", ""),
-        "convoy.space_digest": snapshot.identity.get("space", ""),
-        COMMIT_TAG: snapshot.facts.get("commit", ""),
+        DATA_TAG: snapshot.identity.get("data", ""),
+        SPACE_TAG: snapshot.identity.get("space", ""),
+        GIT_COMMIT_TAG: snapshot.facts.get("commit", ""),
     }
     return {name: value for name, value in tags.items() if value}
 

@@ -256,7 +256,7 @@ def test_a_second_run_of_one_trial_is_deleted_and_counted(mlflow_uri: str, runs:
 
 
 def test_more_runs_than_one_page_holds_are_all_found(mlflow_uri: str, runs: Runs, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pipeline.tracking.project._PAGE", 4)
+    monkeypatch.setattr("pipeline.tracking.runs._PAGE", 4)
     snapshot = study(*(trial(number, epochs=1) for number in range(10)))
     project(snapshot, mlflow_uri, "convoy")
 
