@@ -8,7 +8,7 @@ from pipeline.errors import ModelNotFound, WrongValue
 from pipeline.tracking import alias_log
 from pipeline.tracking.alias_log import AliasLog, Entry, How
 from pipeline.tracking.connection import connect, reaching
-from pipeline.tracking.version_tags import REASON_TAG
+from pipeline.tracking.version_tags import ALIAS_REASON_TAG
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -65,7 +65,7 @@ def _moved(log: AliasLog, known: list[Entry], version: str, how: How, reason: st
     entry = alias_log.entry(known, "champion", version, how, reason)
     if not log.append(known, entry):
         return None
-    log.client.set_model_version_tag(log.name, version, REASON_TAG, f"{how} by {entry.who}: {reason}")
+    log.client.set_model_version_tag(log.name, version, ALIAS_REASON_TAG, f"{how} by {entry.who}: {reason}")
     return entry
 
 

@@ -27,7 +27,7 @@ from pipeline.tracking.reference import Reference
 from pipeline.tracking.refit_run import INHERITED, MODEL_TAG, log_refit
 from pipeline.tracking.settings import RegisterParams
 from pipeline.tracking.tested import IMAGES_TAG
-from pipeline.tracking.version_tags import LICENCE_TAG, LOOKS_TAG, REASON_TAG, cost_of, cost_tags, has_cost, version_tags
+from pipeline.tracking.version_tags import ALIAS_REASON_TAG, LICENCE_TAG, LOOKS_TAG, cost_of, cost_tags, has_cost, version_tags
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -108,7 +108,7 @@ def _looks(client: MlflowClient, experiment: str, version: ModelVersion, looked:
 def _describe(client: MlflowClient, version: ModelVersion, model: FinishedModel, verdict: Verdict, looks: int) -> None:
     """The reason as a tag, and the model card as the description of the version."""
     name, number = version.name, str(version.version)
-    client.set_model_version_tag(name, number, REASON_TAG, verdict.reason)
+    client.set_model_version_tag(name, number, ALIAS_REASON_TAG, verdict.reason)
     client.set_model_version_tag(name, number, LOOKS_TAG, str(looks))
     text = card(
         name,

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion
 
 CLASSES_TAG = "convoy.classes_digest"
-REASON_TAG = "convoy.alias_reason"  # why it has its alias, or had it last
+ALIAS_REASON_TAG = "convoy.alias_reason"  # why it has its alias, or had it last
 LICENCE_TAG = "convoy.licence"
 LOOKS_TAG = "convoy.test_looks"  # how many models had seen the test images when it was registered
 TEST_TAG = "convoy.test_digest"  # of the packed test split: the seal that evaluate opened
