@@ -31,6 +31,7 @@ ConvoyError
 ├── Unsuitable (exit 10)
 │   ├── ResourcesMissing E001   ├── ClusterUnreachable E002   ├── OtherVersion E003
 │   └── NotShared E004
+├── SearchStuck E005 (exit 10)
 ├── JobFailed E111 (exit 11)
 ├── Unexpected E000 (exit 1)
 ├── Interrupted E130 (exit 130 or 143)
@@ -456,6 +457,12 @@ class NotShared(Unsuitable):
     """A node of the cluster does not see the files that a trial needs there."""
 
     code = "E004"
+
+
+class SearchStuck(ConvoyError):
+    """The process that conducts a search waits for something that never comes; nothing is lost."""
+
+    code, exit_code = "E005", 10
 
 
 class JobFailed(ConvoyError):

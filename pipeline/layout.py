@@ -49,6 +49,11 @@ def downloads(root: Path) -> Path:
     return state(root) / "downloads"
 
 
+def log(state_folder: Path) -> Path:
+    """Where the tracebacks of commands that ended with an error are."""
+    return state_folder / "convoy.log"
+
+
 def study_database(state_folder: Path) -> str:
     """The address of the database that holds every study."""
     return f"sqlite:///{state_folder / 'studies.db'}"

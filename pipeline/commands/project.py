@@ -96,6 +96,6 @@ def log(text: str) -> Path | None:
     root = layout.project_root(Path.cwd())
     if root is None:
         return None
-    file = layout.state(root) / "convoy.log"
+    file = layout.log(layout.state(root))
     artifacts.append_line(file, f"{datetime.datetime.now().astimezone().isoformat()} {shlex.join(sys.argv)}\n{text}")
     return file

@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
+from pipeline import layout
 from pipeline.cluster.settings import ClusterParams
 from pipeline.data.preparation import packed
 from pipeline.data.preparation.recipe import Recipe
@@ -27,6 +29,7 @@ from pipeline.search.phases import Phases
 from pipeline.search.settings import SearchParams
 from pipeline.search.spaces.space import Space
 from pipeline.search.standing import Standing, stand
+from pipeline.search.watchdog import Watchdog, leave
 from pipeline.study import store, studies
 from pipeline.study.claim import claimed
 from pipeline.study.records import Rerun, StudyRow, StudySnapshot, TrialRecord
@@ -86,7 +89,7 @@ def search(
             try:
                 if not phases.exhausted():
                     with live.view(_looking(store.reader(url, row.study_id), folder)):
-                        _train(phases, params, space, folder, place)
+                        _train(phases, params, space, folder, place, layout.log(setting.state))
             finally:
                 ray.stop()  # while MLflow gets the rest
                 phases.close()
@@ -125,7 +128,7 @@ def _looking(snapshot: Callable[[], StudySnapshot], folder: Path) -> Callable[[]
     return lambda: stand(snapshot(), folder, locking.holder(folder / "lock"))
 
 
-def _train(phases: Phases, params: SearchParams, space: Space, folder: Path, place: Workplace) -> None:
+def _train(phases: Phases, params: SearchParams, space: Space, folder: Path, place: Workplace, log: Path) -> None:
     from pipeline.search.execution import ray_board  # takes seconds, during which Ray starts
     from pipeline.search.execution.tuner import train_all
 
@@ -152,7 +155,9 @@ def _train(phases: Phases, params: SearchParams, space: Space, folder: Path, pla
             attempt=next(attempts),
         )
 
-    train_all(phases, assign, place.data, room, folder / "ray", Hangs(60 * params.stall_minutes, ray_board.read), attempts)
+    hangs = Hangs(60 * params.stall_minutes, ray_board.read)
+    with Watchdog(partial(leave, log)) as watchdog:
+        train_all(phases, assign, place.data, room, folder / "ray", hangs, attempts, watchdog.tick)
     if not (phases.stopped_by or phases.failure) and (moved := place.moved()) is not None:
         print(moved.line())
         note(folder, moved)

@@ -74,7 +74,7 @@ class Heartbeat:
             if (thread := self._at_work) is None:
                 continue
             now = (self._name, self._done)
-            where = _where(sys._current_frames().get(thread)) if now == before else ""
+            where = where_in_ours(sys._current_frames().get(thread)) if now == before else ""
             self._post(self._name, Pulse(self._done, self._longest, where))
             before = now
 
@@ -89,8 +89,8 @@ def trial_key(name: str) -> str:
     return name.rpartition(".")[0]
 
 
-def _where(frame: FrameType | None) -> str:
-    """The innermost line of ours."""
+def where_in_ours(frame: FrameType | None) -> str:
+    """File, line and function of the innermost frame that is of our own code; "" when there is none."""
     while frame is not None and not str(frame.f_globals.get("__name__")).startswith(_OURS):
         frame = frame.f_back
     return "" if frame is None else f"{Path(frame.f_code.co_filename).name}:{frame.f_lineno} {frame.f_code.co_name}"

@@ -39,11 +39,12 @@ def train_all(
     scratch: Path,
     hangs: Hangs,
     attempts: Iterator[int] = _UNCOUNTED,
+    tick: Callable[[], None] = lambda: None,
 ) -> None:
     """Run the search until the conductor ends it, as many trials at once as there is room for; needs a Ray that is ready.
 
     `scratch` takes what Ray Tune insists on writing and nobody reads; it is emptied before and after. `hangs` finds the trials
-    that get nowhere; `attempts` are the numbers of further attempts at trials whose worker died.
+    that get nowhere; `attempts` are the numbers of further attempts at trials whose worker died; `tick()` is called at each turn.
     """
     shutil.rmtree(scratch, ignore_errors=True)
     dropped: deque[Config] = deque()
@@ -58,7 +59,7 @@ def train_all(
         run_config=tune.RunConfig(
             name="search",
             storage_path=str(scratch.resolve()),
-            stop=StudyStopper(conductor),
+            stop=StudyStopper(conductor, tick),
             checkpoint_config=tune.CheckpointConfig(checkpoint_frequency=0, checkpoint_at_end=False),
             failure_config=tune.FailureConfig(max_failures=WORKER_DEATHS),
             verbose=0,
@@ -226,13 +227,14 @@ def _latest_error(trial: Trial) -> str:
 class StudyStopper(_OfThisProcess, Stopper):
     """Ends the whole search when the conductor is done."""
 
-    def __init__(self, conductor: Phases) -> None:
-        self._conductor = conductor
+    def __init__(self, conductor: Phases, tick: Callable[[], None]) -> None:
+        self._conductor, self._tick = conductor, tick
 
     def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:
         """Single trials are the scheduler's business."""
         return False
 
     def stop_all(self) -> bool:
-        """Whether everything that runs is to stop now."""
+        """Whether everything that runs is to stop now; Ray Tune asks at every turn."""
+        self._tick()
         return self._conductor.over
