@@ -21,6 +21,7 @@ from pipeline.study.asking import Asking
 from pipeline.study.clerk import AtOnce
 from pipeline.study.records import StudyRow
 from pipeline.study.snapshots import Snapshots
+from pipeline.study.trials import Trials
 from pipeline.training.hyperparameters import Value
 from pipeline.training.metrics import EpochMetrics
 
@@ -54,9 +55,10 @@ class MemoryStudy(store.Study):
         self._engine = tables.connect(self._url)
         self._storage = optuna.storages.InMemoryStorage()  # type: ignore[assignment]  # the part of RDBStorage that a study uses
         optuna.logging.set_verbosity(optuna.logging.WARNING)
-        self._optuna = optuna.create_study(storage=self._storage, study_name=row.study_id, directions=store.directions(row))
-        self._asking = Asking(self._optuna, row.study_id, repeated=False)
-        self._snapshots = Snapshots(self._optuna, row.study_id, self._engine)
+        study = optuna.create_study(storage=self._storage, study_name=row.study_id, directions=store.directions(row))
+        self._asking = Asking(study, row.study_id, repeated=False)
+        self._trials = Trials(study, self._storage, row.study_id, self._engine)
+        self._snapshots = Snapshots(study, row.study_id, self._engine)
         with self._engine.begin() as connection:
             connection.execute(sa.insert(tables.studies).values(**vars(row)))
 

@@ -12,23 +12,22 @@ import time
 import weakref
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
-from functools import cache, cached_property, partial
+from functools import cache, partial
 from typing import Literal, TypeVar
 
 import optuna
 import sqlalchemy as sa
-from optuna.trial import TrialState
 
 from pipeline.errors import ConvoyError
-from pipeline.study import database, optuna_storage, studies, tables, told
+from pipeline.study import database, optuna_storage, studies, tables
 from pipeline.study.asking import Asking
-from pipeline.study.attributes import COSTS, NOTE, OUTCOME, PAUSE
 from pipeline.study.claim import Claim
 from pipeline.study.clerk import AtOnce, Background, Clerk, Entry
 from pipeline.study.file import DatabaseFile
 from pipeline.study.records import Outcome, StudyRow, StudySnapshot, TrialRecord
 from pipeline.study.reruns import Reruns
 from pipeline.study.snapshots import Snapshots
+from pipeline.study.trials import Trials
 from pipeline.training.hyperparameters import Value
 from pipeline.training.metrics import EpochMetrics, direction
 
@@ -95,8 +94,8 @@ class Study:
             opened.callback(self._engine.dispose)
             self._storage = optuna_storage.opened(url, alone=writes)
             opened.callback(self._storage.engine.dispose)
-            self._optuna = optuna.load_study(study_name=study_id, storage=self._storage)
-            self._asking = Asking(self._optuna, study_id, repeated=database.shared(url))
+            study = optuna.load_study(study_name=study_id, storage=self._storage)
+            self._asking = Asking(study, study_id, repeated=database.shared(url))
             weakref.finalize(self, opened.pop_all().close)
         file = database.file(url) if writes else None
         self._clerk: Clerk = AtOnce() if file is None else AtOnce(DatabaseFile(file).require)
@@ -105,7 +104,8 @@ class Study:
                 claim.guard(engine)
             self._clerk = Background(claim.keep, partial(self._begin_anew, claim), tell)
         self._asked: Entry[TrialRecord] | None = None  # the next trial, while it is not committed yet
-        self._snapshots = Snapshots(self._optuna, study_id, self._engine)
+        self._trials = Trials(study, self._storage, study_id, self._engine)
+        self._snapshots = Snapshots(study, study_id, self._engine)
 
     @property
     def row(self) -> StudyRow:
@@ -191,11 +191,11 @@ class Study:
     def learn(self, key: str, costs: Mapping[str, float]) -> None:
         """Commit what is known of a trial's network, beside what was known before; of a study's objectives all before it ends."""
         if costs:
-            self._write(lambda: self._learn(key, costs))
+            self._write(lambda: self._trials.learn(key, costs))
 
     def note(self, key: str, text: str) -> None:
         """Commit what is to be known of a trial's training."""
-        self._write(lambda: self._storage.set_trial_user_attr(self._trial_id(key), NOTE, text))
+        self._write(lambda: self._trials.note(key, text))
 
     def finish(self, key: str, outcome: Outcome, *, share: int = 1, last: float | None = None) -> None:
         """Commit how a trial ended, then tell Optuna.
@@ -203,32 +203,29 @@ class Study:
         `share` (1–100) of its plan that a stopped trial trained and its metric there, `last`, are what the sampler ranks it by.
         Of a repetition Optuna is told what it was told of the earlier trial.
         """
-        ended = {"state": outcome.state, "reason": outcome.reason, "value": outcome.value, "ended_at": time.time()}
-        self._write(lambda: self._finish(key, ended, {"share": share, "last": last}, outcome.earlier))
+        now = time.time()
+        self._write(lambda: self._trials.finish(key, outcome, now, share=share, last=last))
 
     def pause(self, key: str, *, epochs: int, share: int, last: float | None) -> None:
         """Put a trial aside that is to wait after so many epochs; until it ends, the sampler takes it for stopped there.
 
         `share` and `last` as of finish.
         """
-        pause = {"epochs": epochs, "share": share, "last": last}
-        self._write(lambda: self._storage.set_trial_user_attr(self._trial_id(key), PAUSE, pause))
+        self._write(lambda: self._trials.pause(key, epochs=epochs, share=share, last=last))
         self.interrupt(key)
 
     def interrupt(self, key: str) -> None:
         """Put a running trial aside; Optuna shows it WAITING and `resume` takes it up again."""
-        self._write(lambda: self._storage.set_trial_state_values(self._trial_id(key), TrialState.WAITING))
+        self._write(lambda: self._trials.interrupt(key))
 
     def resume(self, key: str) -> None:
         """Take up a trial again that was put aside."""
-        self._write(lambda: self._storage.set_trial_state_values(self._trial_id(key), TrialState.RUNNING))
+        self._write(lambda: self._trials.resume(key))
 
     def repair(self) -> None:
         """Tell Optuna the outcomes that a killed driver committed but did not tell."""
         with database.reaching(self._url):
-            for frozen in self._optuna.get_trials(deepcopy=False):
-                if OUTCOME in frozen.user_attrs and not frozen.state.is_finished():
-                    told.tell(self._optuna, frozen, self._objectives)
+            self._trials.repair()
 
     def snapshot(self) -> StudySnapshot:
         """The whole study as frozen values, with all that was to be committed."""
@@ -249,31 +246,3 @@ class Study:
     def _reached(self, act: Callable[[], Result]) -> Result:
         with database.reaching(self._url):
             return act()
-
-    def _learn(self, key: str, costs: Mapping[str, float]) -> None:
-        self._storage.set_trial_user_attr(self._trial_id(key), COSTS, {**self._costs(key), **costs})
-
-    def _finish(self, key: str, ended: Mapping[str, object], heard: Mapping[str, object], earlier: str) -> None:
-        trial_id = self._trial_id(key)
-        if self._storage.get_trial(trial_id).state.is_finished():  # the answer to our commit was lost
-            return
-        if earlier:
-            if costs := self._costs(earlier):
-                self._learn(key, costs)
-            heard = {"told": told.again(self._storage.get_trial(self._trial_id(earlier)))}
-        self._storage.set_trial_user_attr(trial_id, OUTCOME, {**ended, **heard})
-        told.tell(self._optuna, self._storage.get_trial(trial_id), self._objectives)
-
-    @cached_property
-    def _objectives(self) -> tuple[str, ...]:
-        return tables.study_row(self._engine, self.study_id).objectives
-
-    def _trial_id(self, key: str) -> int:
-        """Optuna's own number of the trial, unique in the database."""
-        number = int(key.rsplit("-", 1)[1])
-        known: int = self._optuna._storage.get_trial_id_from_study_id_trial_number(self._optuna._study_id, number)
-        return known
-
-    def _costs(self, key: str) -> dict[str, float]:
-        known: dict[str, float] = self._storage.get_trial(self._trial_id(key)).user_attrs.get(COSTS, {})
-        return known

@@ -5,7 +5,7 @@ from dataclasses import replace
 import optuna
 import pytest
 
-from pipeline.study import store, studies
+from pipeline.study import store, studies, told
 from pipeline.study.records import Outcome, StudyRow, TrialRecord
 from pipeline.training.metrics import EpochMetrics
 from tests.study.plain import seen_by_optuna
@@ -87,7 +87,7 @@ def test_an_outcome_committed_but_not_told_is_told_when_the_study_opens(
 ) -> None:
     trial = ask(study)
     with monkeypatch.context() as killed:
-        killed.setattr(store.told, "tell", lambda *told: None)  # the driver dies between the two
+        killed.setattr(told, "tell", lambda *told: None)  # the driver dies between the two
         study.finish(trial.key, Outcome("pruned"), share=50, last=0.3)
     assert optuna_trial(url, 0).state.name == "RUNNING"
     store.create(url, ROW)
