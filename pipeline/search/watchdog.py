@@ -1,4 +1,4 @@
-"""A search that gets nowhere itself is ended: who waits for a lock that nobody gives back would wait, and hold the machine, for ever."""
+"""A search that gets nowhere itself is ended: a driver in a deadlock would hold the machine for ever."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ class Watchdog:
     """While its block runs, `stuck(where)` is called, once and in another thread, when the thread of the block gets nowhere.
 
     That is: it neither calls `tick` nor computes, for so long; unless it waits for whoever reads the output, which may be paused.
-    Time counts in which somebody looked: not while this machine slept or this process was stopped. A thread that computes or waits
-    inside a library without letting others run is not seen.
+    Time counts in which somebody looked: not while this machine slept or this process was stopped. A thread that waits inside a
+    library without letting others run is not seen.
     """
 
     def __init__(
@@ -65,10 +65,8 @@ class Watchdog:
 def leave(log: Path, where: str) -> None:
     """End this process at once, as a kill would, which loses nothing: say why, and write down where all of its threads stand."""
     try:
-        why, remedy = (
-            f"nothing was done for {QUIET_SECONDS:g} s",
-            f"run the same command to go on; where all threads stood is in {log.parent.name}/{log.name}",
-        )
+        why, told = f"nothing was done for {QUIET_SECONDS:g} s", f"{log.parent.name}/{log.name}"
+        remedy = f"run the same command to go on; where all threads stood is in {told}"
         error = SearchStuck("the search", where=where, why=why, remedy=remedy)
         artifacts.append_line(log, f"{datetime.datetime.now().astimezone().isoformat()} {error}")
         with log.open("ab") as file:
