@@ -49,7 +49,7 @@ DOORS = {
         "pipeline.search.execution.joining",
         "pipeline.search.execution.local_ray",
         "pipeline.search.execution.node_clocks",
-        "pipeline.search.execution.probe",
+        "pipeline.search.execution.node_tasks",
         "pipeline.search.execution.ray_board",
         "pipeline.search.execution.ray_environment",
         "pipeline.search.execution.ray_processes",

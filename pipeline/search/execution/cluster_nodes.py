@@ -11,12 +11,10 @@ from typing import Any
 from pipeline.cluster import node
 from pipeline.cluster.node import Seen
 from pipeline.cluster.settings import ClusterParams
-from pipeline.errors import OtherVersion, ResourcesMissing
-from pipeline.search.execution import joining, ray_environment
+from pipeline.errors import ResourcesMissing
+from pipeline.search.execution import joining, node_tasks, ray_environment
 from pipeline.search.execution.pools import TYPE_LABEL, gpu_type
 from pipeline.search.execution.resources import Node
-
-_ANSWER_SECONDS = 120.0  # in which a node has fetched our code and answered
 
 
 def look(address: str, params: ClusterParams) -> tuple[Node, ...]:
@@ -32,7 +30,9 @@ def look(address: str, params: ClusterParams) -> tuple[Node, ...]:
         joining.join(address, Path(scratch))
     try:
         there = alive()
-        seen = _glances([one for one in there if one["Resources"].get("GPU")])
+        with_gpus = [one for one in there if one["Resources"].get("GPU")]
+        asked = node_tasks.ask(with_gpus, node.glance)
+        seen: dict[str, Seen] = {one["NodeID"]: node_tasks.answer(one, asked[one["NodeID"]]) for one in with_gpus}
     finally:
         ray.shutdown()
     if not there:
@@ -40,22 +40,6 @@ def look(address: str, params: ClusterParams) -> tuple[Node, ...]:
         raise ResourcesMissing("the cluster", where=address, why="no node has CPUs for trials now", remedy=remedy)
     types = {one["NodeID"]: type_of(one) for one in there}
     return tuple(as_node(one, seen, types) for one in there)
-
-
-def _glances(nodes: Sequence[dict[str, Any]]) -> dict[str, Seen]:
-    """Node → what it says of itself, without taking a CPU or a GPU from anyone."""
-    import ray
-    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
-
-    task, asked = ray.remote(node.glance), {}
-    for one in nodes:
-        there = NodeAffinitySchedulingStrategy(one["NodeID"], soft=False)
-        asked[one["NodeID"]] = task.options(num_cpus=0, scheduling_strategy=there, max_retries=0).remote()
-    try:
-        return {key: ray.get(reference, timeout=_ANSWER_SECONDS) for key, reference in asked.items()}
-    except Exception as error:  # whatever Ray says of a node that cannot run our code
-        why, remedy = " ".join(str(error).split()[-30:]), "install what Convoy needs there, see docs/cluster.md"
-        raise OtherVersion("a node", why=why, remedy=remedy) from error
 
 
 def alive() -> list[dict[str, Any]]:

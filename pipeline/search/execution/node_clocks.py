@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from pipeline.clocks import Reading
+from pipeline.search.execution import node_tasks
 
 _SECONDS = 30.0  # that are waited for all of them: who is slower is not judged
 
@@ -16,14 +17,9 @@ def warnings(nodes: Sequence[dict[str, Any]], clock: Callable[[], float] = time.
     """A line for each of the nodes, as Ray tells of them, whose clock differs."""
     import ray
     from ray.exceptions import RayError
-    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-    ask = ray.remote(_now)
-    asked = {}
-    for one in nodes:
-        there = NodeAffinitySchedulingStrategy(one["NodeID"], soft=False)
-        answer = ask.options(num_cpus=0, scheduling_strategy=there, max_retries=0).remote()
-        asked[answer] = f"node {one['NodeName']} ({one['NodeManagerAddress']})", clock()
+    task = ray.remote(_now)
+    asked = {node_tasks.begin(one, task): (f"node {node_tasks.name(one)}", clock()) for one in nodes}
     found, deadline = [], time.monotonic() + _SECONDS
     while asked:
         ready, _ = ray.wait(list(asked), num_returns=1, timeout=max(0.0, deadline - time.monotonic()))

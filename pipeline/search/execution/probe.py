@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,9 +14,8 @@ from pipeline.cluster.node_cache import StoredShard, no_room
 from pipeline.cluster.place import opened
 from pipeline.cluster.settings import ClusterParams
 from pipeline.errors import NotShared, OtherVersion
+from pipeline.search.execution import node_tasks
 from pipeline.search.execution.checkpoints import SHARED
-
-_SECONDS = 120.0  # in which a node has fetched our code and answered
 
 
 @dataclass(frozen=True)
@@ -30,47 +29,19 @@ class Wanted:
 
 def probe(nodes: Sequence[dict[str, Any]], wanted: Wanted, params: ClusterParams) -> dict[str, Seen]:
     """Node → what it says; raises NotShared, OtherVersion or DiskFull for one that must not train."""
-    import ray
-
     storage, nonce = opened(wanted.place), secrets.token_hex(16)
     storage.write(SHARED, nonce.encode())
     arguments = {one["NodeID"]: (wanted.place, nonce, f"{SHARED}-{one['NodeID']}", wanted.shards) for one in nodes}
-    asked = ask(nodes, node.look, arguments)
+    asked = node_tasks.ask(nodes, node.look, arguments)
     found: dict[str, Seen] = {}
     for one in nodes:
-        where = name(one)
-        try:
-            seen = found[one["NodeID"]] = ray.get(asked[one["NodeID"]], timeout=_SECONDS)
-        except Exception as error:  # whatever Ray says of a node that cannot run our code
-            why = " ".join(str(error).split()[-30:])
-            raise OtherVersion(
-                "a node", where=where, why=why, remedy="install what Convoy needs there, see docs/cluster.md"
-            ) from error
+        where = node_tasks.name(one)
+        seen = found[one["NodeID"]] = node_tasks.answer(one, asked[one["NodeID"]])
         _require(seen, where, wanted, params)
         if storage.read(f"{SHARED}-{one['NodeID']}") != nonce.encode():
             raise _not_shared(wanted.place, where, "what it writes there is not seen here", params)
         storage.delete(f"{SHARED}-{one['NodeID']}")
     return found
-
-
-def ask(
-    nodes: Sequence[dict[str, Any]], function: Callable[..., Any], arguments: Mapping[str, tuple[Any, ...]]
-) -> dict[str, Any]:
-    """Begin a task on each node; node → what `ray.get` waits for."""
-    import ray
-    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
-
-    task, asked = ray.remote(function), {}
-    for one in nodes:
-        there = NodeAffinitySchedulingStrategy(one["NodeID"], soft=False)
-        begun = task.options(num_cpus=0, scheduling_strategy=there, max_retries=0)
-        asked[one["NodeID"]] = begun.remote(*arguments[one["NodeID"]])
-    return asked
-
-
-def name(one: dict[str, Any]) -> str:
-    """Of a node as Ray tells of it, for a person."""
-    return f"{one['NodeName']} ({one['NodeManagerAddress']})"
 
 
 def _require(seen: Seen, where: str, wanted: Wanted, params: ClusterParams) -> None:

@@ -12,8 +12,8 @@ from pipeline.cluster.depot import IMAGES, Depot
 from pipeline.cluster.node import Seen
 from pipeline.cluster.node_cache import NodeCache, StoredShard
 from pipeline.cluster.settings import DAYS
+from pipeline.search.execution import node_tasks
 from pipeline.search.execution.moved import Moved, NodeMoved
-from pipeline.search.execution.probe import ask
 
 _SECONDS = 30.0  # in which a node has answered
 _AT_ONCE = 32  # nodes that are asked
@@ -79,7 +79,7 @@ class Supply:
         if self._cache is None:
             return {one["NodeID"]: 0 for one in nodes}
         found: dict[str, int] = {}
-        for node_id, asked in ask(nodes, node.fetched, {one["NodeID"]: (self._cache,) for one in nodes}).items():
+        for node_id, asked in node_tasks.ask(nodes, node.fetched, {one["NodeID"]: (self._cache,) for one in nodes}).items():
             try:
                 found[node_id] = ray.get(asked, timeout=_SECONDS)
             except RayError:  # it is going
