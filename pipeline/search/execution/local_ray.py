@@ -34,27 +34,23 @@ class LocalRay(RayThread):
 
     def begin(self, unwanted: Callable[[], bool]) -> None:
         """Start it."""
-        _start(self, unwanted)
+        import ray
+
+        logging.getLogger("ray").setLevel(logging.CRITICAL)  # a worker that dies is retried; one that keeps dying is reported
+        ray_processes.only_what_trains(self.forks.command if self.forks else ())
+        if unwanted():
+            return
+        ray.init(
+            "local",  # whatever cluster this machine is a node of
+            num_cpus=self.slots,
+            num_gpus=self.gpus,
+            include_dashboard=False,
+            log_to_driver=False,
+            logging_level=logging.CRITICAL,
+            object_store_memory=_SHARED_MEMORY_FLOOR + 2 * self.data_bytes,
+        )
 
     def __exit__(self, kind: type[BaseException] | None, *rest: Any) -> None:
         super().__exit__(kind, *rest)
         if self.forks is not None:
             self.forks.close()
-
-
-def _start(local: LocalRay, unwanted: Callable[[], bool]) -> None:
-    import ray
-
-    logging.getLogger("ray").setLevel(logging.CRITICAL)  # a worker that dies is retried; one that keeps dying is reported
-    ray_processes.only_what_trains(local.forks.command if local.forks else ())
-    if unwanted():
-        return
-    ray.init(
-        "local",  # whatever cluster this machine is a node of
-        num_cpus=local.slots,
-        num_gpus=local.gpus,
-        include_dashboard=False,
-        log_to_driver=False,
-        logging_level=logging.CRITICAL,
-        object_store_memory=_SHARED_MEMORY_FLOOR + 2 * local.data_bytes,
-    )

@@ -133,13 +133,13 @@ def _outcomes(training: Training, val: Packed) -> Outcomes:
 
 def _job(assignment: Assignment, data: TrialData, checkpoint: bytes | None, images_at_a_time: int | None) -> Job:
     return Job(
-        parse(assignment.family, assignment.hyperparameters),
-        data.recipe,
-        assignment.seed,
-        assignment.device,
-        checkpoint,
-        images_at_a_time,
-        data.train,
-        data.val,
-        assignment.threads,
+        hyperparameters=parse(assignment.family, assignment.hyperparameters),
+        recipe=data.recipe,
+        seed=assignment.seed,
+        device=assignment.device,
+        checkpoint=checkpoint,
+        images_at_a_time=images_at_a_time,
+        train=data.train,
+        val=data.val,
+        threads=assignment.threads,
     )
