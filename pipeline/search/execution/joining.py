@@ -34,7 +34,6 @@ def join(address: str, scratch: Path) -> None:
     import ray
 
     ray_processes.without_essays()
-    logging.getLogger("ray").setLevel(logging.CRITICAL)  # a worker that dies is retried; one that keeps dying is reported
     with _our_code(scratch) as code:
         ray.init(
             address=address,

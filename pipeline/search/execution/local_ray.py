@@ -36,7 +36,6 @@ class LocalRay(RayThread):
         """Start it."""
         import ray
 
-        logging.getLogger("ray").setLevel(logging.CRITICAL)  # a worker that dies is retried; one that keeps dying is reported
         ray_processes.only_what_trains(self.forks.command if self.forks else ())
         if unwanted():
             return

@@ -6,6 +6,7 @@ trials wait. What a later Ray calls by another name stays.
 
 from __future__ import annotations
 
+import logging
 import os
 import subprocess
 from collections.abc import Callable, Sequence
@@ -52,6 +53,7 @@ def without_essays() -> None:
     """Of a worker or a node that dies Ray tells the driver at length; to be called before `ray.init`."""
     from ray._private import worker
 
+    logging.getLogger("ray").setLevel(logging.CRITICAL)  # a worker that dies is retried; one that keeps dying is reported
     if hasattr(worker, "_worker_logs_enabled"):
         worker._worker_logs_enabled = False
 
