@@ -18,7 +18,7 @@ from pipeline.cluster import environment, working_tree
 from pipeline.cluster.depot import FETCHED, REQUEST, RESULT, Cleaned, Depot
 from pipeline.cluster.following import AGAIN, follow
 from pipeline.cluster.job_server import Job, JobServer
-from pipeline.cluster.settings import DAYS, ClusterParams
+from pipeline.cluster.settings import KEPT_DAYS, ClusterParams
 from pipeline.cluster.work import Work
 from pipeline.errors import Interrupted, JobFailed, MissingKey, SecurityRefusal, StudyBusy
 
@@ -77,7 +77,7 @@ class Jobs:
                 why, remedy = "its parameters, code or data are others", f"wait for it, or `convoy stop {job.job_id}`"
                 raise StudyBusy(f"job {job.job_id}", where=self.address, why=why, remedy=remedy)
         job_id = f"{about}{key}-{_next_attempt(self._notes(), f'{about}{key}-', own)}"
-        depot.clean(DAYS, _worked_on(everybodys))
+        depot.clean(KEPT_DAYS, _worked_on(everybodys))
         self._submit(server, depot, work, key, job_id, told)
         return Sent(work, key, job_id)
 

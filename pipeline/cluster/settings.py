@@ -18,7 +18,7 @@ _HOST_AND_PORT = re.compile(r"(\[[0-9a-fA-F:.]+\]|[\w.-]+):\d{1,5}")
 _PASSWORD = re.compile(r"//[^@\s]*:[^\s]*@|password=", re.IGNORECASE)
 _GPU_TYPE = re.compile(r"[A-Za-z0-9]([\w.-]{0,61}[A-Za-z0-9])?")  # what Ray accepts as a label
 STORES = ("s3", "ssh", "sftp")  # beside a folder
-DAYS = 30.0  # after which what a storage holds of jobs and searches, and nobody has used, goes by itself
+KEPT_DAYS = 30.0  # after which what a storage holds of jobs and searches, and nobody has used, goes by itself
 
 
 def _address(text: str) -> str:

@@ -9,7 +9,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from pipeline import layout, params
-from pipeline.cluster.settings import DAYS
+from pipeline.cluster.settings import KEPT_DAYS
 from pipeline.commands import project
 from pipeline.commands.command import Command
 from pipeline.errors import UnknownName
@@ -22,7 +22,8 @@ _OURS = "convoy-"  # others may use the cluster too
 
 _DETAILS = f"""\
 `--clean` removes from `cluster.storage` what jobs were given and brought back, and images of searches, once nobody has used them
-for so many days: never what a job works with, nor results that were not fetched. `submit` does it too, after {DAYS:g} days."""
+for so many days: never what a job works with, nor results that were not fetched. `submit` does it too,
+after {KEPT_DAYS:g} days."""
 
 
 def _jobs(options: argparse.Namespace) -> None:
@@ -97,7 +98,7 @@ def _logs_arguments(parser: argparse.ArgumentParser) -> None:
 def _jobs_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="a list of JSON objects")
     parser.add_argument("--clean", action="store_true", help="remove from the storage what is no longer needed")
-    parser.add_argument("--days", type=float, default=DAYS, help="in which nobody has used it; default: %(default)g")
+    parser.add_argument("--days", type=float, default=KEPT_DAYS, help="in which nobody has used it; default: %(default)g")
 
 
 COMMANDS = (

@@ -11,7 +11,7 @@ from pipeline.cluster import node, raylet
 from pipeline.cluster.depot import IMAGES, Depot
 from pipeline.cluster.node import Seen
 from pipeline.cluster.node_cache import NodeCache, StoredShard
-from pipeline.cluster.settings import DAYS
+from pipeline.cluster.settings import KEPT_DAYS
 from pipeline.search.execution import node_tasks
 from pipeline.search.execution.moved import Moved, NodeMoved
 
@@ -64,7 +64,7 @@ class Supply:
         files = {shard.sha256: shard.path for shard in self._shards}
         total = f"{sum(shard.stamp[0] for shard in self._shards) / 1e6:.1f} MB"
         self._tell(f"{total} of images are larger than memory: {fetching} nodes fetch them from {cache.storage}, each once")
-        depot.clean(DAYS)
+        depot.clean(KEPT_DAYS)
         sent = depot.send_files(files, key, IMAGES, lambda: not unwanted())
         if sent:
             self._tell(f"{sent / 1e6:.1f} MB of them were not there yet, and are now")
