@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline import artifacts, layout
-from pipeline.cluster import environment, working_tree
+from pipeline.cluster import job_environment, working_tree
 from pipeline.cluster.depot import FETCHED, REQUEST, RESULT, Cleaned, Depot
 from pipeline.cluster.following import AGAIN, follow
 from pipeline.cluster.job_server import Job, JobServer
@@ -109,7 +109,7 @@ class Jobs:
     def _submit(self, server: JobServer, depot: Depot, work: Work, key: str, job_id: str, told: Mapping[str, str]) -> None:
         tree = working_tree.gather(self.root, self.package)
         archive = tree.archive()
-        variables = environment.forwarded(os.environ)
+        variables = job_environment.forwarded(os.environ)
         if tree.secret:
             self.show(f"not sent, because they look secret: {', '.join(tree.secret)}")
         names = (name for name in work.reads if name not in tree.files)

@@ -12,7 +12,7 @@ _POLL_SECONDS = 1.0
 
 
 def _act(options: argparse.Namespace) -> None:
-    from pipeline.cluster.environment import STOP_SECONDS
+    from pipeline.cluster.job_environment import STOP_SECONDS
 
     server = server_here()
     job = known(server, options.job)

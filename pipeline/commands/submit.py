@@ -35,7 +35,7 @@ def _submit(options: argparse.Namespace) -> None:
 
 
 def _run_job(options: argparse.Namespace) -> None:
-    from pipeline.cluster import inside
+    from pipeline.cluster import run_job
     from pipeline.cluster.settings import AUTO, RAY_ADDRESS
 
     tree = project.enter()
@@ -48,7 +48,7 @@ def _run_job(options: argparse.Namespace) -> None:
         run_here(options.stage, replace(parameters, cluster=cluster), root, **told)
 
     try:
-        inside.run(str(parameters.cluster.storage), options.key, tree, stage)
+        run_job.run(str(parameters.cluster.storage), options.key, tree, stage)
     except ConvoyError:
         raise
     except Exception:  # what a job prints is all that is left of it
