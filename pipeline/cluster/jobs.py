@@ -66,17 +66,18 @@ class Jobs:
             return Sent(work, key, None)
         server = self.server()
         about = f"convoy-{work.stage}-{of}"
+        name = f"{about}{key}-"  # and the number of the attempt
         everybodys = server.jobs()
-        jobs = [job for job in everybodys if job.job_id.startswith(about)]
-        own = [job for job in jobs if job.job_id.startswith(f"{about}{key}-")]
-        for job in jobs:
-            if not job.over and job in own:
+        for job in everybodys:
+            if job.over or not job.job_id.startswith(about):
+                continue
+            if job.job_id.startswith(name):
                 self.show(f"job {job.job_id} works on it")
                 return Sent(work, key, job.job_id)
-            if not job.over and of:
+            if of:
                 why, remedy = "its parameters, code or data are others", f"wait for it, or `convoy stop {job.job_id}`"
                 raise StudyBusy(f"job {job.job_id}", where=self.address, why=why, remedy=remedy)
-        job_id = f"{about}{key}-{_next_attempt(self._notes(), f'{about}{key}-', own)}"
+        job_id = f"{name}{_next_attempt(self._notes(), name, everybodys)}"
         depot.clean(KEPT_DAYS, _worked_on(everybodys))
         self._submit(server, depot, work, key, job_id, told)
         return Sent(work, key, job_id)
@@ -157,4 +158,4 @@ def _worked_on(jobs: Sequence[Job]) -> list[str]:
 def _next_attempt(notes: Path, name: str, jobs: Sequence[Job]) -> int:
     """One more than there were, as far as the cluster and the notes here know: a name is never used twice."""
     known = [*(job.job_id for job in jobs), *(note.stem for note in notes.glob(f"{name}*.json"))]
-    return 1 + max((int(job_id.removeprefix(name)) for job_id in known), default=0)
+    return 1 + max((int(job_id.removeprefix(name)) for job_id in known if job_id.startswith(name)), default=0)
