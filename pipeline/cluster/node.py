@@ -13,7 +13,7 @@ from pathlib import Path
 import pipeline
 from pipeline.cluster.node_cache import NodeCache, StoredShard
 from pipeline.cluster.place import opened
-from pipeline.cluster.storage import StorageLost
+from pipeline.cluster.storage import SHARED, StorageLost
 
 
 @dataclass(frozen=True)
@@ -32,10 +32,10 @@ class Seen:
 
 
 def look(place: str, nonce: str, name: str, files: Sequence[StoredShard]) -> Seen:
-    """Compare the file `shared` of the storage with `nonce`, and answer in a file of this `name`."""
+    """Compare the file SHARED of the storage with `nonce`, and answer in a file of this `name`."""
     try:
         storage = opened(place)
-        if storage.read("shared") != nonce.encode():
+        if storage.read(SHARED) != nonce.encode():
             trouble = "it sees no file that this process wrote there"
         else:
             storage.write(name, nonce.encode())

@@ -8,6 +8,7 @@ from typing import Protocol
 
 from pipeline import artifacts
 
+SHARED = "shared"  # the name of a file that is there for every node that sees the storage of a search
 _PIECE = 2**20  # bytes
 
 

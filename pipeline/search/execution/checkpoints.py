@@ -15,11 +15,10 @@ import re
 from pipeline import artifacts
 from pipeline.cluster.bounded import SECONDS, Bounded
 from pipeline.cluster.place import opened
-from pipeline.cluster.storage import Storage
+from pipeline.cluster.storage import SHARED, Storage
 from pipeline.errors import DigestMismatch
 
 LEDGER = "ledger.jsonl"  # every epoch a worker began: what was really done, independent of the study
-SHARED = "shared"  # a file that is there on every node that sees the storage
 _CHECKPOINT = re.compile(r"(?P<key>[\w-]+?)(\.(?P<attempt>\d+))?\.checkpoint")
 
 

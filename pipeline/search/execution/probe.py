@@ -13,9 +13,9 @@ from pipeline.cluster.node import Seen
 from pipeline.cluster.node_cache import StoredShard, no_room
 from pipeline.cluster.place import opened
 from pipeline.cluster.settings import ClusterParams
+from pipeline.cluster.storage import SHARED
 from pipeline.errors import NotShared, OtherVersion
 from pipeline.search.execution import node_tasks
-from pipeline.search.execution.checkpoints import SHARED
 
 
 @dataclass(frozen=True)

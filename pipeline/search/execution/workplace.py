@@ -11,10 +11,11 @@ from pathlib import Path
 from pipeline.cluster.node_cache import stored
 from pipeline.cluster.place import opened, within
 from pipeline.cluster.settings import LOCAL, ClusterParams, is_job_server
+from pipeline.cluster.storage import SHARED
 from pipeline.errors import WrongValue
 from pipeline.search.execution import ray_environment, resources
 from pipeline.search.execution.allotment import Allotment, Sharing
-from pipeline.search.execution.checkpoints import SHARED, next_attempt
+from pipeline.search.execution.checkpoints import next_attempt
 from pipeline.search.execution.joined_ray import JoinedRay
 from pipeline.search.execution.local_ray import LocalRay
 from pipeline.search.execution.messages import TrialData

@@ -12,11 +12,12 @@ from pipeline.artifacts import file_digest
 from pipeline.cluster.node_cache import StoredShard
 from pipeline.cluster.place import opened
 from pipeline.cluster.settings import ClusterParams
+from pipeline.cluster.storage import SHARED
 from pipeline.data.preparation.packed import Packed
 from pipeline.data.preparation.shards import Shard, Shards
 from pipeline.errors import WrongValue
 from pipeline.search.execution.allotment import Sharing
-from pipeline.search.execution.checkpoints import SHARED, Checkpoints
+from pipeline.search.execution.checkpoints import Checkpoints
 from pipeline.search.execution.joined_ray import JoinedRay
 from pipeline.search.execution.local_ray import LocalRay
 from pipeline.search.execution.messages import Assignment, TrialData
