@@ -7,6 +7,16 @@ import torch
 from pipeline.search.execution.packing import MEGABYTE, Packing
 
 
+class GpuFailed(Exception):
+    """CUDA refuses, and will refuse this process everything from now on, whatever it trains: it has to end."""
+
+
+def failed(error: torch.AcceleratorError) -> GpuFailed:
+    """What CUDA said, and which GPU it is, as `nvidia-smi -L` lists them."""
+    said = str(error).partition("\n")[0]
+    return GpuFailed(f"{said} on {_name()}")
+
+
 def take(device: str, trials_a_gpu: int) -> None:
     """Give back what earlier trials of this process held, and hold no more than the share of one of so many."""
     if device == "cuda":
@@ -19,3 +29,10 @@ def take(device: str, trials_a_gpu: int) -> None:
 def peak_megabytes(device: str) -> float | None:
     """The most that tensors took since `take`; None where nobody counts, as in main memory."""
     return torch.cuda.max_memory_allocated() / MEGABYTE if device == "cuda" else None
+
+
+def _name() -> str:
+    if not torch.cuda.is_initialized():
+        return "a GPU that could not be used at all"
+    known = torch.cuda.get_device_properties(torch.cuda.current_device())  # which torch has kept: CUDA is not asked again
+    return f"{known.name}, GPU-{known.uuid}"

@@ -55,6 +55,8 @@ def run_trial(assignment: Assignment, data: TrialData, beat: Beat = lambda: None
         )
     except (RankLost, StorageLost):
         raise
+    except torch.AcceleratorError as error:  # after which every later trial of this process would fail
+        raise gpu.failed(error) from error
     except Exception:  # an error of code is a result of this trial; only a dead worker, or a part of it, is Ray's business
         yield Message(assignment.trial_key, end="failed", reason=traceback.format_exc())
 

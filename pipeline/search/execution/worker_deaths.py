@@ -1,7 +1,8 @@
-"""Why a worker died: for want of memory, with its node, because it hung, or for a reason of its own; and what comes of it."""
+"""Why a worker died: for want of memory, with its node or its GPU, because it hung, or of itself; and what comes of it."""
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,7 @@ WORKER_DEATHS = 3  # a trial is retried from its checkpoint this often when its 
 NODES_LOST = 10  # and this often in a row without an epoch when a whole node goes
 _VMSTAT = Path("/proc/vmstat")
 _NODE_GONE = ("its node has died", "The actor is temporarily unavailable")
+_GPU_FAILED = re.compile(r"\bGpuFailed: (.+)")
 _OF_RAY = "killed due to the node running low on memory"  # so Ray's memory monitor begins whenever it kills
 
 
@@ -78,9 +80,9 @@ class WorkerDeaths:
         of_its_node = with_its_node(error)
         (self._nodes_lost if of_its_node else self._deaths)[key] += 1
         for_memory = not of_its_node and self._memory_kills.explain(error)
-        return Death(of_its_node, for_memory, self._given_up(key, for_memory))
+        return Death(of_its_node, for_memory, self._given_up(key, for_memory, error))
 
-    def _given_up(self, key: str, for_memory: bool) -> str:
+    def _given_up(self, key: str, for_memory: bool, error: str) -> str:
         deaths, hangs = self._deaths[key], self._hangs.get(key, [])
         if self._nodes_lost[key] > NODES_LOST:
             return f"{NODES_LOST + 1} nodes went away, one after another, before it trained an epoch there"
@@ -88,6 +90,8 @@ class WorkerDeaths:
             return ""
         if for_memory:
             return f"its worker was killed for want of memory {deaths} times"
+        if said := _GPU_FAILED.findall(error):
+            return f"its worker process was ended {deaths} times, at last for this: {said[-1]}"
         if not hangs:
             return f"its worker process died {deaths} times"
         return f"its worker process died {deaths} times, {len(hangs)} of them ended because it {hangs[-1]}"

@@ -15,9 +15,11 @@ import torch
 from pipeline import artifacts
 from pipeline.errors import DiskBroken, DiskError, DiskFull
 from pipeline.outcomes import Outcomes
+from pipeline.search.execution import gpu
 from pipeline.search.execution.checkpoints import LEDGER, checkpoint_name
 from pipeline.search.execution.messages import Assignment, Message
 from pipeline.search.execution.trial import TrialData, run_trial
+from pipeline.training.fit import Training
 from pipeline.training.metrics import EpochMetrics
 from tests.training.samples import noise
 
@@ -137,6 +139,17 @@ def test_an_exception_is_the_last_message_with_its_traceback(
     assert message.end == "failed" and message.epochs == []
     assert message.reason.startswith("Traceback")
     assert message.reason.strip().splitlines()[-1].startswith(last_line)
+
+
+def test_after_an_error_of_the_gpu_the_worker_trains_nothing_more(
+    assignment: Assignment, data: TrialData, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(training: Training, *_: object) -> None:
+        raise torch.AcceleratorError("CUDA error: uncorrectable ECC error encountered\nFor debugging consider …\n")
+
+    monkeypatch.setattr(Training, "_train", refuse)  # there is no GPU here
+    with pytest.raises(gpu.GpuFailed, match=r"^CUDA error: uncorrectable ECC error encountered on a GPU that"):
+        list(run_trial(assignment, data))
 
 
 @pytest.mark.parametrize("averaging", [0.0, 0.5])

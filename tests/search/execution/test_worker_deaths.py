@@ -97,6 +97,16 @@ def test_after_the_last_retry_it_is_a_failure(conductor: Conductor, tmp_path: Pa
     assert (told(tmp_path).state.name, told(tmp_path).user_attrs["outcome"]["state"]) == ("FAIL", "failed")
 
 
+def test_given_up_after_errors_of_its_gpu_it_says_which_one(conductor: Conductor, tmp_path: Path) -> None:
+    said = "CUDA error: uncorrectable ECC error encountered on NVIDIA H200, GPU-01234567-89ab-cdef-0123-456789abcdef"
+    failed = (
+        f"Failure # 1 (occurred at …)\nTraceback (most recent call last):\n…\npipeline.search.execution.gpu.GpuFailed: {said}\n"
+    )
+    die(conductor, tmp_path, [failed] * (WORKER_DEATHS + 1))
+    reason = told(tmp_path).user_attrs["outcome"]["reason"]
+    assert reason == f"its worker process was ended 4 times, at last for this: {said}"
+
+
 def test_killed_for_want_of_memory_it_is_retried_with_fewer_images_at_a_time_and_then_is_no_failure(
     conductor: Conductor, tmp_path: Path
 ) -> None:
