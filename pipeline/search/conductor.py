@@ -7,7 +7,7 @@ workers' messages; nothing it decides depends on Ray.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 
 from pipeline.errors import ConvoyError
 from pipeline.search.budget import Budget, Limit, Used
@@ -75,11 +75,6 @@ class Conductor:
     def live(self) -> int:
         """Trials handed out and not ended."""
         return len(self._roster.live)
-
-    @property
-    def handed_out(self) -> Collection[str]:
-        """Their keys."""
-        return self._roster.live
 
     @property
     def used(self) -> Used:

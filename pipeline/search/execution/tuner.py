@@ -1,4 +1,4 @@
-"""Ray Tune as the executor: it asks the conductor for trials and brings it what the workers report."""
+"""Ray Tune as the executor: it asks the phases of a search for trials and brings them what the workers report."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ Config = dict[str, Any]  # an assignment, as Ray Tune passes it on
 
 
 def train_all(
-    conductor: Phases,
+    phases: Phases,
     assign: Callable[[TrialRecord], Assignment],
     data: TrialData,
     room: Room,
@@ -41,7 +41,7 @@ def train_all(
     attempts: Iterator[int] = _UNCOUNTED,
     tick: Callable[[], None] = lambda: None,
 ) -> None:
-    """Run the search until the conductor ends it, as many trials at once as there is room for; needs a Ray that is ready.
+    """Run the phases to their end, as many trials at once as there is room for; needs a Ray that is ready.
 
     `scratch` takes what Ray Tune insists on writing and nobody reads; it is emptied before and after. `hangs` finds the trials
     that get nowhere; `attempts` are the numbers of further attempts at trials whose worker died; `tick()` is called at each turn.
@@ -52,14 +52,14 @@ def train_all(
         tune.with_resources(tune.with_parameters(TrialWorker, data=data), _placement(room.usual())),
         tune_config=tune.TuneConfig(
             num_samples=-1,
-            search_alg=StudySearcher(conductor, assign, room, dropped),
-            scheduler=StudyScheduler(conductor, dropped, room, hangs, attempts),
+            search_alg=StudySearcher(phases, assign, room, dropped),
+            scheduler=StudyScheduler(phases, dropped, room, hangs, attempts),
             reuse_actors=True,
         ),
         run_config=tune.RunConfig(
             name="search",
             storage_path=str(scratch.resolve()),
-            stop=StudyStopper(conductor, tick),
+            stop=StudyStopper(phases, tick),
             checkpoint_config=tune.CheckpointConfig(checkpoint_frequency=0, checkpoint_at_end=False),
             failure_config=tune.FailureConfig(max_failures=WORKER_DEATHS),
             verbose=0,
@@ -79,33 +79,31 @@ class _OfThisProcess:
 
 
 class StudySearcher(_OfThisProcess, Searcher):
-    """Hands the conductor's trials to Ray Tune, as many at once as there is room for, and those that were dropped once more."""
+    """Hands the trials of the phases to Ray Tune, as many at once as there is room for, and those that were dropped once more."""
 
-    def __init__(
-        self, conductor: Phases, assign: Callable[[TrialRecord], Assignment], room: Room, dropped: deque[Config]
-    ) -> None:
+    def __init__(self, phases: Phases, assign: Callable[[TrialRecord], Assignment], room: Room, dropped: deque[Config]) -> None:
         super().__init__()
-        self._conductor, self._assign, self._room, self._dropped = conductor, assign, room, dropped
+        self._phases, self._assign, self._room, self._dropped = phases, assign, room, dropped
 
     def suggest(self, trial_id: str) -> Config | str | None:  # type: ignore[override]  # FINISHED is a text
         """The next assignment; None while there may be one later, FINISHED when there is nothing left to start."""
         if self._dropped:
             return self._dropped.popleft()
-        live = self._conductor.handed_out
+        live = self._phases.handed_out
         if self._room.full(live):
-            self._room.wanted(live, more=lambda: not self._conductor.exhausted())
+            self._room.wanted(live, more=lambda: not self._phases.exhausted())
             return None
-        trial = self._conductor.next()
+        trial = self._phases.next()
         if trial is not None:
             return self._room.place(self._assign(trial)).record()
         self._room.wanted(live, more=lambda: False)
-        if (self._conductor.live or self._conductor.behind) and not self._conductor.over:
+        if (self._phases.live or self._phases.behind) and not self._phases.over:
             return None  # a trial that still runs may put off the end, and the best are trained again when the last has ended
         finished: str = Searcher.FINISHED
         return finished
 
     def on_trial_complete(self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False) -> None:
-        """Nothing to do: the scheduler has brought every result to the conductor."""
+        """Nothing to do: the scheduler has brought every result to the phases."""
 
     def save(self, checkpoint_path: str) -> None:
         """Nothing to save: the study is the truth."""
@@ -115,13 +113,13 @@ class StudySearcher(_OfThisProcess, Searcher):
 
 
 class StudyScheduler(_OfThisProcess, FIFOScheduler):
-    """Brings every message to the conductor and stops the trials it is done with."""
+    """Brings every message to the phases and stops the trials they are done with."""
 
     def __init__(
-        self, conductor: Phases, dropped: deque[Config], room: Room, hangs: Hangs, attempts: Iterator[int] = _UNCOUNTED
+        self, phases: Phases, dropped: deque[Config], room: Room, hangs: Hangs, attempts: Iterator[int] = _UNCOUNTED
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
-        self._conductor, self._dropped, self._room, self._hangs, self._attempts = conductor, dropped, room, hangs, attempts
+        self._phases, self._dropped, self._room, self._hangs, self._attempts = phases, dropped, room, hangs, attempts
         self._deaths = WorkerDeaths(MemoryKills() if room.on_this_machine else MemoryKills(None))
 
     def on_trial_add(self, tune_controller: Any, trial: Trial) -> None:
@@ -140,14 +138,14 @@ class StudyScheduler(_OfThisProcess, FIFOScheduler):
             self._call_back(tune_controller._tune_controller)
 
     def on_trial_result(self, tune_controller: Any, trial: Trial, result: dict[str, Any]) -> str:
-        """Continue or stop, as the conductor says; it hears nothing of a trial that is to go on where there is more room."""
+        """Continue or stop, as the phases say; they hear nothing of a trial that is to go on where there is more room."""
         message: Message = result[MESSAGE]
         self._deaths.heard(message.trial_key)
         self._hangs.heard(_attempt(trial))
         if message.crowded:
             self._dropped.append(self._room.too_little(Assignment(**trial.config), message.crowded).record())
         decision: str = TrialScheduler.CONTINUE
-        if message.crowded or self._conductor.heard(message):
+        if message.crowded or self._phases.heard(message):
             decision = TrialScheduler.STOP
         return decision
 
@@ -197,9 +195,9 @@ class StudyScheduler(_OfThisProcess, FIFOScheduler):
 
     def _give_up(self, key: str, death: Death) -> None:
         if death.for_memory:
-            self._conductor.heard(Message(key, end="out_of_memory", reason=death.given_up))
+            self._phases.heard(Message(key, end="out_of_memory", reason=death.given_up))
         else:
-            self._conductor.lost(key, death.given_up)
+            self._phases.lost(key, death.given_up)
 
     def _end_those_that_hang(self, trials: Iterable[Trial]) -> None:
         """By ending their workers, which Ray then tells of as of any that died."""
@@ -225,10 +223,10 @@ def _latest_error(trial: Trial) -> str:
 
 
 class StudyStopper(_OfThisProcess, Stopper):
-    """Ends the whole search when the conductor is done."""
+    """Ends the whole search when its phases are over."""
 
-    def __init__(self, conductor: Phases, tick: Callable[[], None]) -> None:
-        self._conductor, self._tick = conductor, tick
+    def __init__(self, phases: Phases, tick: Callable[[], None]) -> None:
+        self._phases, self._tick = phases, tick
 
     def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:
         """Single trials are the scheduler's business."""
@@ -237,4 +235,4 @@ class StudyStopper(_OfThisProcess, Stopper):
     def stop_all(self) -> bool:
         """Whether everything that runs is to stop now; Ray Tune asks at every turn."""
         self._tick()
-        return self._conductor.over
+        return self._phases.over

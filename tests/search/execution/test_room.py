@@ -15,7 +15,6 @@ import pytest
 from ray.tune.execution.placement_groups import PlacementGroupFactory
 from ray.tune.experiment import Trial
 
-from pipeline.search.conductor import Conductor
 from pipeline.search.execution.allotment import Share
 from pipeline.search.execution.messages import Assignment, Message, TrialData
 from pipeline.search.execution.packing import Packing
@@ -25,6 +24,7 @@ from pipeline.search.execution.room import Request, Room
 from pipeline.search.execution.trial import run_trial
 from pipeline.search.execution.tuner import StudyScheduler, StudySearcher
 from pipeline.search.execution.worker import MESSAGE
+from pipeline.search.phases import Phases
 from pipeline.study import store
 from pipeline.training.fit import Training
 from pipeline.training.out_of_memory import OutOfMemory
@@ -155,17 +155,17 @@ def test_a_trial_waits_in_vain_where_there_is_no_room_as_long_as_there_is_some_e
 
 
 @pytest.fixture
-def conductor(tmp_path: Path) -> Conductor:
-    conductor = Search(tmp_path, SPACE).conductor()
-    assert conductor.next() is not None and conductor.next() is not None
-    return conductor
+def phases(tmp_path: Path) -> Phases:
+    phases = Phases(Search(tmp_path, SPACE).conductor(), dict, None)
+    assert phases.next() is not None and phases.next() is not None
+    return phases
 
 
-def test_a_crowded_trial_goes_on_with_a_larger_share_and_stays_the_same_trial(conductor: Conductor) -> None:
+def test_a_crowded_trial_goes_on_with_a_larger_share_and_stays_the_same_trial(phases: Phases) -> None:
     room, _ = four_on_each_of_two()
     dropped: deque[dict[str, Any]] = deque()
-    scheduler = StudyScheduler(conductor, dropped, room, nobody_hangs())  # type: ignore[arg-type]
-    searcher = StudySearcher(conductor, lambda trial: pytest.fail("nothing new"), room, dropped)  # type: ignore[arg-type]
+    scheduler = StudyScheduler(phases, dropped, room, nobody_hangs())
+    searcher = StudySearcher(phases, lambda trial: pytest.fail("nothing new"), room, dropped)
     begun = [room.place(trial(number)) for number in (0, 1)]
     for assignment in begun:
         of_tune: Any = Trials(assignment, room.request(assignment))
@@ -177,7 +177,7 @@ def test_a_crowded_trial_goes_on_with_a_larger_share_and_stays_the_same_trial(co
         of_tune = Trials(Assignment(**again), room.request(assignment))
         scheduler.on_trial_add(None, of_tune)
         assert of_tune.gpus == 0.5
-    assert conductor.live == 2
+    assert phases.live == 2
 
 
 def test_beside_others_a_worker_says_so_and_alone_it_takes_the_batch_in_parts(
