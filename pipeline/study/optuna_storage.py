@@ -15,22 +15,35 @@ from optuna.storages._rdb import models
 from optuna.storages._rdb.storage import _create_scoped_session
 from optuna.trial import FrozenTrial, TrialState
 
+from pipeline.addresses import redacted
+from pipeline.errors import OtherVersion
 from pipeline.study import database, tables
 
 
 def opened(url: str, alone: bool = False) -> RDBStorage:
-    """Optuna's storage in this database, its tables made if they are missing.
+    """Optuna's storage in this database, its tables made if they are missing; raises OtherVersion for those of another Optuna.
 
     alone: nobody else changes trials of the one study that it is used for.
     """
+    storage = _opened(url, alone)
+    if storage.get_current_version() != storage.get_head_version():
+        with _create_scoped_session(storage.scoped_session) as session:
+            made_by = session.query(models.VersionInfoModel).one().library_version
+        storage.engine.dispose()
+        why, remedy = f"Optuna {made_by} made it, this is {optuna.__version__}", "install that one, or upgrade a copy"
+        raise OtherVersion("the study's database", where=redacted(url), why=why, remedy=remedy)
+    return storage
+
+
+def _opened(url: str, alone: bool) -> RDBStorage:
     optuna.logging.set_verbosity(optuna.logging.WARNING)  # no line on every study created
     known = database.options(url)
     if not database.shared(url):
-        return ChangedTrials(url, alone, engine_kwargs=known)
+        return ChangedTrials(url, alone, engine_kwargs=known, skip_compatibility_check=True)
     engine = database.engine(url)
     try:
         with tables.one_at_a_time(engine):
-            return NumberedStorage(database.address(url), alone, engine_kwargs=known)
+            return NumberedStorage(database.address(url), alone, engine_kwargs=known, skip_compatibility_check=True)
     finally:
         engine.dispose()
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from pipeline.errors import OtherVersion
 from pipeline.study import database
 from pipeline.study.records import StudyRow
 from pipeline.training.metrics import METRICS, EpochMetrics
@@ -71,10 +72,11 @@ drivers = sa.Table(
 
 
 def connect(url: str, **options: Any) -> sa.Engine:
-    """An engine on the study database with Convoy's tables in it."""
+    """An engine on the study database with Convoy's tables in it; raises OtherVersion when they are those of another Convoy."""
     engine = database.engine(url, **options)
     with one_at_a_time(engine) as connection:
         _schema.create_all(connection)
+        _require_ours(connection)
     return engine
 
 
@@ -96,6 +98,18 @@ def one_at_a_time(engine: sa.Engine) -> Iterator[sa.Connection]:
         if engine.dialect.name == "postgresql":
             connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_SCHEMA_LOCK)))
         yield connection
+
+
+def _require_ours(connection: sa.Connection) -> None:
+    """That the tables have what is read here, and nothing that has to be written and is unknown here."""
+    for (_, name), columns in sa.inspect(connection).get_multi_columns(filter_names=list(_schema.tables)).items():
+        ours, there = _schema.tables[name].columns, {column["name"]: column for column in columns}
+        earlier = sorted(column.name for column in ours if column.name not in there)
+        later = sorted(other for other in there if other not in ours and not there[other]["nullable"])
+        if earlier or later:
+            found = f"it lacks {name}.{earlier[0]}" if earlier else f"it has {name}.{later[0]}"
+            why = f"{'an earlier' if earlier else 'a later'} Convoy made it: {found}"
+            raise OtherVersion("the study's database", why=why, remedy="use that Convoy, or name another database")
 
 
 def study_rows(engine: sa.Engine) -> list[StudyRow]:

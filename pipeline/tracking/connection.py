@@ -39,6 +39,11 @@ _REFUSED = (  # how, why, remedy
         "it does not answer under this name",
         "correct the address, or have it started with this name among --allowed-hosts",
     ),
+    (
+        re.compile(r"out-of-date database schema"),
+        "another MLflow made it",
+        "use that one, or run `mlflow db upgrade` on a copy",
+    ),
     (  # it says the same of what is not there, to users who do not manage the server
         re.compile(r"\b(403 error|code 403)"),
         "it does not allow this user to do that, or has no such thing",

@@ -10,7 +10,8 @@ import pytest
 from optuna.storages import RDBStorage
 from optuna.trial import FrozenTrial
 
-from pipeline.study import store
+from pipeline.errors import OtherVersion
+from pipeline.study import store, tables
 from pipeline.study.records import Outcome, StudyRow
 from tests.study.plain import seen_by_optuna
 
@@ -96,3 +97,14 @@ def test_who_only_reads_sees_what_others_write(study_url: str) -> None:
     study.finish(key, Outcome("completed", value=0.5))
     ask(study)
     assert [trial.state for trial in read().trials] == ["completed", "running"]
+
+
+@pytest.mark.parametrize("revision", ["v3.0.0.a", "v9.0.0.a"], ids=["earlier", "later"])
+def test_tables_of_another_optuna_are_refused_with_both_versions(study_url: str, revision: str) -> None:
+    store.create(study_url, ROW)
+    with tables.connected(study_url) as engine, engine.begin() as connection:
+        connection.exec_driver_sql(f"UPDATE alembic_version SET version_num = '{revision}'")
+        connection.exec_driver_sql("UPDATE version_info SET library_version = '3.6.1'")
+    with pytest.raises(OtherVersion, match=f"Optuna 3.6.1 made it, this is {optuna.__version__} — install that one") as refused:
+        store.read(study_url, ROW.study_id)
+    assert refused.value.exit_code == 10

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
+from pipeline.errors import OtherVersion
 from pipeline.study import tables
 from pipeline.study.records import StudyRow
 from pipeline.training.metrics import METRICS, EpochMetrics
@@ -76,3 +77,23 @@ def test_a_reader_is_not_blocked_by_a_writer_and_sees_what_was_committed(url: st
         writing.execute(sa.insert(tables.studies).values(**vars(row("b", 2.0))))
         assert tables.study_rows(sa.create_engine(url, connect_args={"timeout": 0})) == [row("a", 1.0)]
     assert len(tables.study_rows(engine)) == 2
+
+
+@pytest.mark.parametrize(
+    ("change", "refusal"),
+    [
+        ("DROP COLUMN val_loss", "E003 .*an earlier Convoy made it: it lacks convoy_epochs.val_loss"),
+        ("ADD COLUMN energy INTEGER NOT NULL DEFAULT 0", "E003 .*a later Convoy made it: it has convoy_epochs.energy"),
+        ("ADD COLUMN remark TEXT", None),
+    ],
+)
+def test_tables_of_another_convoy_are_refused_if_they_cannot_be_used(
+    url: str, engine: sa.Engine, change: str, refusal: str | None
+) -> None:
+    with engine.begin() as connection:
+        connection.exec_driver_sql(f"ALTER TABLE convoy_epochs {change}")
+    if refusal is None:
+        tables.connect(url).dispose()
+    else:
+        with pytest.raises(OtherVersion, match=refusal):
+            tables.connect(url)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import shutil
 import socket
+import sqlite3
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -315,6 +318,15 @@ def test_a_database_that_cannot_be_written_is_away_at_once(tmp_path: Path, place
     with pytest.raises(TrackingUnreachable, match="cannot write"):
         project(study(), f"sqlite:///{tmp_path / place}", "convoy")
     assert time.monotonic() - begun < 5
+
+
+def test_a_database_of_another_mlflow_says_so(tmp_path: Path, migrated_mlflow: Path) -> None:
+    shutil.copy(migrated_mlflow, tmp_path / "old.db")
+    with contextlib.closing(sqlite3.connect(tmp_path / "old.db")) as connection:
+        connection.execute("UPDATE alembic_version SET version_num = 'cc1f77228345'")
+        connection.commit()
+    with pytest.raises(TrackingUnreachable, match=r"another MLflow .*— use that one, or run `mlflow db upgrade`"):
+        project(study(), f"sqlite:///{tmp_path / 'old.db'}", "convoy")
 
 
 def test_projecting_says_nothing(mlflow_uri: str, capfd: pytest.CaptureFixture[str]) -> None:
