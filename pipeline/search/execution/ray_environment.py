@@ -23,6 +23,7 @@ _OURS = {
     "RAY_worker_niceness": "0",
     # by a worker that waits for its first trial
     "RAY_preload_python_modules": "pipeline.search.execution.trial,pipeline.search.execution.worker",
+    "RAY_OBJECT_STORE_ALLOW_SLOW_STORAGE": "1",  # on the disk where /dev/shm is too small, which local_ray.py says
     "RAY_raylet_client_connect_timeout_milliseconds": "20",  # between two attempts; the first always comes too early
     "RAY_raylet_client_num_connect_attempts": "1500",  # so many seconds as by default and more: 30
     "TUNE_DISABLE_SIGINT_HANDLER": "1",  # the conductor puts running trials aside

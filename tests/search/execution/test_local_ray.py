@@ -8,11 +8,13 @@ import signal
 import subprocess
 import sys
 import weakref
+from pathlib import Path
 
 import pytest
 import ray
 
 from pipeline.search.execution import ray_environment, ray_thread
+from pipeline.search.execution.local_ray import crowded
 from pipeline.search.execution.ray_processes import AGENT_PORTS, AGENTS, ONLOOKERS, WORKERS
 
 
@@ -62,3 +64,10 @@ def test_nothing_of_rays_is_left_to_the_garbage_collector_while_ray_ends(monkeyp
     ray_thread._shut_down()
     assert seen == [(None, False)]
     assert gc.isenabled()
+
+
+def test_too_little_shared_memory_is_said_with_what_a_container_needs(tmp_path: Path) -> None:
+    assert crowded(1, tmp_path) == ""
+    assert crowded(2**60, tmp_path / "not there, as on a Mac") == ""
+    said = crowded(2**60, tmp_path)
+    assert said.startswith(f"{tmp_path} has ") and said.endswith("--shm-size=1073741824g")
