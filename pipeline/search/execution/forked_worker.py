@@ -15,6 +15,7 @@ from pipeline.search.execution import fork_request
 
 _LANGUAGE = "--language="  # an option to whom Ray's command hands it on
 _WORKER_SCRIPT = "default_worker.py"
+_OOM_SCORE, _FIRST = Path("/proc/self/oom_score_adj"), "1000"  # as Ray has it for those that it starts itself
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,9 @@ def received(connection: socket.socket) -> Request | None:
 def become(request: Request) -> None:
     """Be the worker, as if Ray had started it: in a group of its own, in its folder and environment."""
     os.setpgid(0, 0)
+    if os.access(_OOM_SCORE, os.W_OK):  # a sandbox may not let us
+        with _OOM_SCORE.open("w") as score:
+            score.write(_FIRST)  # where memory is short a trial is lost before its driver is, and goes on
     for target, stream in zip(fork_request.STREAMS, request.streams, strict=True):
         os.dup2(stream, target)
     close(request.streams)

@@ -28,7 +28,7 @@ def test_workers_are_forks_of_one_process_and_nothing_is_left_when_who_wants_the
             for worker in workers:
                 assert worker["parent"] == found["parent"]
                 assert worker["group"] == worker["pid"]
-                assert worker["torch"] and worker["at home"] and worker["deaf to Ctrl-C"]
+                assert worker["torch"] and worker["at home"] and worker["deaf to Ctrl-C"] and worker["first to go"]
             for name in ("pid", "worker", "random"):
                 assert len({worker[name] for worker in workers}) == 2
             assert found["replaced"]
