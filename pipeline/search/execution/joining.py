@@ -17,7 +17,7 @@ import pipeline
 from pipeline.cluster import gcs, token
 from pipeline.cluster.settings import AUTO
 from pipeline.errors import ClusterUnreachable, SecurityRefusal
-from pipeline.search.execution import ray_environment, ray_processes
+from pipeline.search.execution import allocator, ray_environment, ray_processes
 
 _IN_A_JOB = "RAY_JOB_CONFIG_JSON_ENV_VAR"  # Ray sets it for what it runs as a job, whose folder has our code already
 
@@ -34,10 +34,11 @@ def join(address: str, scratch: Path) -> None:
     import ray
 
     ray_processes.without_essays()
+    environment = {"env_vars": allocator.environment(os.environ)}
     with _our_code(scratch) as code:
         ray.init(
             address=address,
-            runtime_env=code,
+            runtime_env=code | environment,
             log_to_driver=False,
             logging_level=logging.CRITICAL,
             namespace=f"convoy-{secrets.token_hex(4)}",
@@ -74,7 +75,7 @@ def _addresses_of_this_machine() -> set[str]:
 
 @contextlib.contextmanager
 def _our_code(scratch: Path) -> Iterator[dict[str, Any]]:
-    """The environment of all workers: this package and nothing else, whatever the nodes have."""
+    """The code of all workers: this package and nothing else, whatever the nodes have."""
     if _IN_A_JOB in os.environ:
         yield {}
         return

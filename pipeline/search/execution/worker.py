@@ -7,7 +7,7 @@ from typing import Any
 
 from ray import tune
 
-from pipeline.search.execution import heartbeat, ray_board
+from pipeline.search.execution import allocator, heartbeat, ray_board
 from pipeline.search.execution.heartbeat import Heartbeat
 from pipeline.search.execution.messages import Assignment, Message, TrialData
 
@@ -36,6 +36,7 @@ class TrialWorker(tune.Trainable):
         """End the trial that was begun last, with the processes it has."""
         if hasattr(self, "_messages"):
             self._messages.close()
+            allocator.give_back()
 
     def step(self) -> dict[str, Any]:
         """The next message, as a result of Ray Tune."""

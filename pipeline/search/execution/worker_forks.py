@@ -15,7 +15,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from pipeline.search.execution import fork_request
+from pipeline.search.execution import allocator, fork_request
 
 _BACKLOG = 1024
 _LONGEST_FOLDER = 70  # characters: the name of a socket may have 107
@@ -44,6 +44,7 @@ class WorkerForks:
                 stdout=subprocess.DEVNULL,
                 stderr=subprocess.DEVNULL,
                 pass_fds=[listener.fileno()],
+                env={**os.environ, **allocator.environment(os.environ)},
                 start_new_session=True,  # Ctrl-C on the terminal is for the driver
             )
         self.command = [sys.executable, "-I", "-S", fork_request.__file__, str(door)]  # and that of an ordinary worker after it
