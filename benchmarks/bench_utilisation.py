@@ -3,8 +3,9 @@
     python benchmarks/bench_utilisation.py [--images 10000] [--repeats 1] [--rounds 3] [--arms plain convoy] [--flame FILE]
 
 Share: processor seconds of the fixed configurations at the fastest kernels (one thread alone, data ready as batches, channels
-last, pooling before ReLU, bfloat16 where it pays, fused optimizer, large validation batches), by cores × wall seconds of a
-search that trains them.
+last, pooling before ReLU, bfloat16 where it pays, fused optimizer, large validation batches, memory kept as workers keep it), by
+cores × wall seconds of a search that trains them. Processes on all cores at once share caches, memory and clock, so that the same
+kernels take longer there; the share of that time is printed as well, since no search that uses all cores can do better.
 --repeats makes each configuration so many times as long; --flame writes where a search of Convoy spends its time, by py-spy.
 """
 
@@ -19,7 +20,9 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from multiprocessing.synchronize import Barrier
 from pathlib import Path
+from unittest import mock
 
 import numpy as np
 import torch
@@ -31,6 +34,7 @@ from pipeline.data.batches import batches
 from pipeline.data.seeds import generator
 from pipeline.models.blocks import build
 from pipeline.models.layers import layer_table
+from pipeline.search.execution import allocator
 from pipeline.training.evaluation import LARGEST_BATCH
 from pipeline.training.hyperparameters import parse
 from pipeline.training.loss import cross_entropy
@@ -55,22 +59,40 @@ def main() -> None:
     print(machine())
     fixed = CONFIGURATIONS[: options.configurations]
     with prepared(options.images, fixed, options.repeats) as project:
-        torch.set_num_threads(1)
-        kernels, data = (
-            options.repeats * sum(seconds) for seconds in zip(*(_seconds(project, each) for each in fixed), strict=True)
-        )
+        kernels, data = (options.repeats * seconds for seconds in _seconds(project.arrays, fixed, processes=1))
         print(f"fastest kernels: {kernels:.1f} processor seconds; data path beside them: {data:.2f} ({data / kernels:.1%})")
+        together = options.repeats * _seconds(project.arrays, fixed, processes=CORES)[0]
+        print(f"the same on {CORES} cores at once: {together:.1f} processor seconds, {together / kernels:.2f}×", flush=True)
         for name in options.arms:
-            _print_shares(name, kernels, [project.run(ARMS[name], seed) for seed in range(options.rounds)])
+            results = [project.run(ARMS[name], seed) for seed in range(options.rounds)]
+            _print_shares(name, "alone", kernels, results)
+            _print_shares(name, "at once", together, results)
         if options.busy:
             _print_busy(project, options.rounds)
         if options.flame is not None:
             _flame(project, options.flame.resolve())
 
 
-def _seconds(project: Prepared, configuration: Configuration) -> tuple[float, float]:
+def _seconds(arrays: Path, fixed: Sequence[Configuration], processes: int) -> tuple[float, float]:
+    """Processor seconds of one process, in its kernels and in the data path of Convoy: the mean where several do it at once."""
+    context = multiprocessing.get_context("spawn")
+    with (
+        mock.patch.dict(os.environ, allocator.environment(os.environ)),
+        context.Pool(processes, _begin_together, [context.Barrier(processes)]) as pool,
+    ):
+        found = [pool.starmap(_seconds_of, [(arrays, each)] * processes, chunksize=1) for each in fixed]
+    kernels, data = zip(*(seconds for configuration in found for seconds in configuration), strict=True)
+    return sum(kernels) / processes, sum(data) / processes
+
+
+def _begin_together(ready: Barrier) -> None:
+    torch.set_num_threads(1)
+    ready.wait()
+
+
+def _seconds_of(arrays: Path, configuration: Configuration) -> tuple[float, float]:
     """Processor seconds of one thread for all epochs of a configuration: in its kernels, and in the data path of Convoy."""
-    raw = {split: _tensors(project.arrays, split) for split in ("train", "val")}
+    raw = {split: _tensors(arrays, split) for split in ("train", "val")}
     point = parse("cnn", hyperparameters(configuration))
     images, labels = raw["train"]
     order = list(batches(len(labels), configuration["batch"], 0, 1))
@@ -122,10 +144,10 @@ def _tensors(folder: Path, split: str) -> tuple[torch.Tensor, torch.Tensor]:
     return torch.from_numpy(np.load(folder / f"{split}_images.npy")), torch.from_numpy(np.load(folder / f"{split}_labels.npy"))
 
 
-def _print_shares(name: str, kernels: float, results: Sequence[Found]) -> None:
+def _print_shares(name: str, where: str, kernels: float, results: Sequence[Found]) -> None:
     whole = [kernels / (CORES * one.cost.seconds) for one in results]
     walls = [one.cost.seconds for one in results]
-    line = f"{name:10s}  wall {_spread(walls)} s  {_percent(whole)} of the machine in kernels"
+    line = f"{name:10s}  wall {_spread(walls)} s  {_percent(whole)} of the machine in kernels {where}"
     if all(one.around_seconds is not None for one in results):
         loop = [kernels / (CORES * (one.cost.seconds - (one.around_seconds or 0.0))) for one in results]
         line += f"; of the search loop {_percent(loop)}"
