@@ -9,9 +9,10 @@ import sys
 import traceback
 from collections.abc import Callable, Sequence
 
+from pipeline import artifacts
 from pipeline.commands import project
 from pipeline.commands.parser import parse
-from pipeline.errors import ConvoyError, Interrupted, Unexpected
+from pipeline.errors import ConvoyError, DiskError, Interrupted, Unexpected
 
 
 def run() -> int:
@@ -46,7 +47,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _tell(error: Exception) -> int:
     """Print the error without its traceback, which goes to the log of the project; the exit code."""
-    log = project.log(traceback.format_exc())
+    try:
+        log = project.log(traceback.format_exc())
+    except DiskError:  # mostly what is to be told
+        log = None
+    if isinstance(error, OSError):  # of a library: our own files are written through artifacts
+        error = artifacts.disk_error(error, str(error.filename or "a file")) or error
     if isinstance(error, ConvoyError):
         print(error, file=sys.stderr)
         return error.exit_code

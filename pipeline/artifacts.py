@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from pipeline.errors import DigestMismatch, DiskBroken, DiskFull, MissingFile
+from pipeline.errors import DigestMismatch, DiskBroken, DiskError, DiskFull, MissingFile
 
 MANIFEST = "manifest.json"
 _FULL = (errno.ENOSPC, errno.EDQUOT)
@@ -150,6 +150,16 @@ def append_line(path: Path, line: str) -> None:
             os.close(handle)
 
 
+def disk_error(error: OSError, where: str) -> DiskError | None:
+    """What it says of the disk, whoever wanted to write; None when that is not to blame."""
+    if error.errno in _FULL:
+        return DiskFull(where, why=str(error.strerror), remedy="free space and run the same command again")
+    if error.errno in _BROKEN:
+        remedy = "look after the disk or the mount, then run the same command again"
+        return DiskBroken(where, why=str(error.strerror), remedy=remedy)
+    return None
+
+
 def _files(folder: Path) -> list[str]:
     files = (path for path in folder.rglob("*") if path.is_file() and path != folder / MANIFEST)
     return sorted(str(path.relative_to(folder)) for path in files)
@@ -168,9 +178,6 @@ def _naming_the_disk(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno in _FULL:
-            raise DiskFull(str(path), why=str(error.strerror), remedy="free space and run the same command again") from error
-        if error.errno in _BROKEN:
-            remedy = "look after the disk or the mount, then run the same command again"
-            raise DiskBroken(str(path), why=str(error.strerror), remedy=remedy) from error
+        if (trouble := disk_error(error, str(path))) is not None:
+            raise trouble from error
         raise

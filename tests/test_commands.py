@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import csv
+import errno
 import json
 import os
 import shlex
@@ -12,7 +13,7 @@ import pytest
 from mlflow import MlflowClient
 from PIL import Image
 
-from pipeline import artifacts, layout
+from pipeline import artifacts, layout, params
 from pipeline.__main__ import main
 from pipeline.commands import all_commands
 from pipeline.commands.command import Command
@@ -91,6 +92,26 @@ def test_an_unexpected_error_is_one_line_and_its_traceback_is_in_the_log(here: P
     line = capsys.readouterr().err
     assert line.startswith("E000 NotADirectoryError") and line.count("\n") == 1
     assert "Traceback" in (here / "state/convoy.log").read_text()
+
+
+def test_an_error_is_told_though_the_disk_of_the_log_is_full(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (here / "state").mkdir(exist_ok=True)
+    (here / "state/convoy.log").symlink_to("/dev/full")
+    searches.write_params(here, trials=0)
+    assert main(["check"]) == 2
+    assert capsys.readouterr().err.startswith("E203 search.trials")
+
+
+@pytest.mark.parametrize(("number", "code"), [(errno.ENOSPC, "E801"), (errno.EROFS, "E802")])
+def test_a_library_that_finds_no_room_on_the_disk_is_no_defect(
+    here: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], number: int, code: str
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(number, os.strerror(number), "/somewhere/file")
+
+    monkeypatch.setattr(params, "load", refuse)  # as any library may that a command calls
+    assert main(["search"]) == 8
+    assert capsys.readouterr().err.startswith(f"{code} /somewhere/file — {os.strerror(number)} — ")
 
 
 def test_sync_before_any_search_says_so(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
