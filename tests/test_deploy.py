@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import os
 import re
@@ -20,6 +21,7 @@ from tests.imports import REPOSITORY
 
 DEPLOY = REPOSITORY / "deploy"
 SCRIPTS = sorted([*DEPLOY.glob("*.sh"), *(REPOSITORY / "pipeline").rglob("*.sh")])
+KUBERNETES = "1.35"
 SECRET = re.compile(r"password|secret|token|key", re.IGNORECASE)
 # Of KubeRay's v1 types, as far as rayjob.yaml might use them; another key is a typing error that the operator would drop.
 RAYJOB = {
@@ -117,6 +119,17 @@ def test_the_rayjob_has_known_keys_a_token_and_pods_without_rights() -> None:
             assert not container["securityContext"]["allowPrivilegeEscalation"]
             assert container["securityContext"]["capabilities"] == {"drop": ["ALL"]}
             assert not [one for one in container.get("env", []) if SECRET.search(one["name"]) and "value" in one]
+
+
+@pytest.mark.parametrize("group", GROUPS, ids=lambda group: group.get("groupName", "head"))
+def test_kubernetes_takes_the_pods_of_the_rayjob_and_knows_each_of_their_keys(group: dict[str, Any]) -> None:
+    kubernetes_validate = pytest.importorskip("kubernetes_validate", reason="pip install 'convoy[test-cluster]'")
+    pod = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "convoy"}, "spec": group["template"]["spec"]}
+    kubernetes_validate.validate(pod, KUBERNETES, strict=True)
+    wrong = copy.deepcopy(pod)
+    wrong["spec"]["containers"][0]["volumeMount"] = wrong["spec"]["containers"][0].pop("volumeMounts")
+    with pytest.raises(kubernetes_validate.ValidationError, match="volumeMount"):
+        kubernetes_validate.validate(wrong, KUBERNETES, strict=True)
 
 
 def test_the_image_runs_as_nobody_from_a_pinned_base_and_copies_what_is_there() -> None:
