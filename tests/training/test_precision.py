@@ -13,29 +13,31 @@ from tests.training.samples import noise
 LARGE: dict[str, Value] = {"model.filters": 96, "train.epochs": 2, "train.batch_size": 32, "model.normalization": "batch"}
 
 
+AMX, VECTORS = {"amx_bf16": True, "avx512_bf16": True}, {"amx_bf16": False, "avx512_bf16": True}
+NEITHER = {"amx_bf16": False, "avx512_bf16": False}
+
+
 @pytest.mark.parametrize(
-    ("device", "multiply_adds", "units", "pays"),
+    ("device", "multiply_adds", "capabilities", "pays"),
     [
-        ("cuda", 10, False, True),
-        ("cpu", 10**7, True, True),
-        ("cpu", 10**5, True, False),
-        ("cpu", 10**7, False, False),
+        ("cuda", 10, NEITHER, True),
+        ("cpu", 10**7, AMX, True),
+        ("cpu", 10**6, AMX, False),
+        ("cpu", 10**6, VECTORS, True),
+        ("cpu", 10**5, VECTORS, False),
+        ("cpu", 10**7, NEITHER, False),
+        ("cpu", 10**9, {}, False),  # a processor of another kind
     ],
 )
-def test_on_gpus_and_for_large_networks_on_processors_with_matrix_units(
-    device: str, multiply_adds: int, units: bool, pays: bool, monkeypatch: pytest.MonkeyPatch
+def test_on_gpus_and_for_large_networks_on_processors_with_instructions_for_it(
+    device: str, multiply_adds: int, capabilities: dict[str, bool], pays: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"amx_bf16": units})
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: capabilities)
     assert bfloat16_pays(torch.device(device), multiply_adds) is pays
 
 
-def test_a_processor_that_says_nothing_of_matrix_units_has_none(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(torch.cpu, "get_capabilities", dict)
-    assert not bfloat16_pays(torch.device("cpu"), 10**9)
-
-
 def test_a_training_in_bfloat16_keeps_float32_weights_and_resumes_to_the_bit(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"amx_bf16": True})  # emulated where there are no such units
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: AMX)  # emulated where there is nothing of the kind
     train, recipe = noise(48)
     hyperparameters = parse("cnn", LARGE)
     unbroken = Training(hyperparameters, recipe, seed=0)
