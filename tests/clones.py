@@ -7,7 +7,7 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.imports import REPOSITORY
+from tests.repository import REPOSITORY
 
 
 def clone(folder: Path, source: Path = REPOSITORY) -> Path:

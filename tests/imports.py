@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-REPOSITORY = Path(__file__).parents[1]
+from tests.repository import REPOSITORY
+
 PACKAGE = REPOSITORY / "pipeline"
 MODULES = {
     ".".join(file.relative_to(REPOSITORY).with_suffix("").parts).removesuffix(".__init__"): file

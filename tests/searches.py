@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -13,9 +12,8 @@ from typing import Any
 
 import psutil
 
-from tests import projects
+from tests import projects, repository
 
-REPOSITORY = Path(__file__).parents[1]
 SPACE = """
 family: cnn
 smallest_image: 8
@@ -47,7 +45,7 @@ def write_params(folder: Path, **search: Any) -> None:
 
 def start(folder: Path, *command: str, **environment: str) -> subprocess.Popen[str]:
     """`python -m pipeline <command>` in `folder`, its output in output.txt beside it."""
-    env = {**os.environ, "PYTHONPATH": str(REPOSITORY), **environment}
+    env = repository.environment(**environment)
     env.pop("MLFLOW_TRACKING_URI", None)
     with (folder / "output.txt").open("a") as output:
         return subprocess.Popen(
@@ -64,7 +62,7 @@ def start_under_a_parent(folder: Path) -> subprocess.Popen[str]:
     """A process that starts the search as DVC starts a stage; killing it leaves the search without its parent."""
     child = "import subprocess, sys; subprocess.run([sys.executable, '-m', 'pipeline', 'search'])"
     with (folder / "output.txt").open("a") as output:
-        env = {**os.environ, "PYTHONPATH": str(REPOSITORY), "DVC_STAGE": "search"}
+        env = repository.environment(DVC_STAGE="search")
         return subprocess.Popen([sys.executable, "-c", child], cwd=folder, env=env, stdout=output, stderr=output, text=True)
 
 

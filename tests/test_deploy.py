@@ -17,7 +17,7 @@ import pytest
 import ray
 from ruamel.yaml import YAML
 
-from tests.imports import REPOSITORY
+from tests.repository import REPOSITORY
 
 DEPLOY = REPOSITORY / "deploy"
 SCRIPTS = sorted([*DEPLOY.glob("*.sh"), *(REPOSITORY / "pipeline").rglob("*.sh")])

@@ -23,7 +23,8 @@ from pipeline.commands.stage import STAGES
 from pipeline.params import Params
 from pipeline.study import store
 from tests.browser import opened
-from tests.imports import MODULES, NOT_BY_STATEMENT, PACKAGE, REPOSITORY, closure
+from tests.imports import MODULES, NOT_BY_STATEMENT, PACKAGE, closure
+from tests.repository import REPOSITORY
 
 # Code that runs in every stage and is no dependency of any.
 LEFT_OUT = {

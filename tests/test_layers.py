@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import graphlib
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +12,7 @@ import pytest
 
 from pipeline.data.catalog.settings import IngestParams
 from pipeline.stages import ingest
+from tests import repository
 from tests.imports import MODULES, PACKAGE, Import, closure, imports
 
 # From the top down; parts in one row know nothing of each other.
@@ -219,7 +219,7 @@ def _loaded(root: Path, command: str) -> set[str]:
             "print('code', code, *{name.split('.')[0] for name in sys.modules})",
         ]
     )
-    environment = {**os.environ, "PYTHONPATH": str(PACKAGE.parent)}
+    environment = repository.environment()
     run = [sys.executable, "-c", code, *command.split()]
     done = subprocess.run(run, cwd=root, env=environment, capture_output=True, text=True, check=True)
     label, status, *names = done.stdout.splitlines()[-1].split()

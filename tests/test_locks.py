@@ -10,7 +10,7 @@ import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from tests.imports import REPOSITORY
+from tests.repository import REPOSITORY
 
 PROJECT = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
 LISTS = {name: (REPOSITORY / "locks" / f"{name}.txt").read_text() for name in ("runtime", "test", "test-cluster")}

@@ -6,8 +6,7 @@ import pytest
 
 from pipeline.errors import ConvoyError, MissingFile, Problems, UnreadableYaml
 from pipeline.params import Params, load
-
-REPOSITORY = Path(__file__).parents[1]
+from tests.repository import REPOSITORY
 
 
 @pytest.fixture

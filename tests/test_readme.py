@@ -16,7 +16,7 @@ from ruamel.yaml import YAML
 
 from pipeline.commands.parser import parser
 from pipeline.commands.stage import STAGES
-from tests.imports import REPOSITORY
+from tests.repository import REPOSITORY
 
 README = REPOSITORY / "README.md"
 PAGES = [README, *sorted((REPOSITORY / "docs").glob("*.md")), REPOSITORY / "benchmarks/README.md"]

@@ -10,7 +10,7 @@ import optuna
 import pytest
 
 from pipeline.models.layers import layer_table
-from tests.imports import REPOSITORY
+from tests.repository import REPOSITORY
 
 
 def _shown(page: str) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.data.sources import open_source
-from tests.imports import REPOSITORY
+from tests.repository import REPOSITORY
 
 PAGE = REPOSITORY / "docs/tutorial.md"
 BLOCK_SECONDS = 1800.0  # that a block may take; the first installs

@@ -35,7 +35,8 @@ from typing import IO
 import psutil
 import pytest
 
-REPOSITORY = Path(__file__).parents[2]
+from tests.repository import REPOSITORY
+
 HOME = "/tmp/home"
 PORT = 6379  # of a cluster's head
 TOKEN = f"{HOME}/.ray/auth_token"

@@ -15,7 +15,8 @@ from typing import Any
 from pipeline.study import store
 from pipeline.study.records import StudySnapshot
 from tests import searches
-from tests.cluster.hosts import REPOSITORY, Host, Network, network, program, start_ray, until
+from tests.cluster.hosts import Host, Network, network, program, start_ray, until
+from tests.repository import REPOSITORY
 
 FOLDER = "/tmp/project"
 

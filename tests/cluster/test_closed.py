@@ -21,6 +21,7 @@ import requests
 
 from tests import searches
 from tests.cluster.heads import head
+from tests.repository import REPOSITORY
 
 # What would run code, end jobs or tell of them, in each kind of Ray's processes; an empty request is valid for all.
 METHODS = (
@@ -58,7 +59,7 @@ def running(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
             yield Running(driver, own_token(driver))
         return
     with head() as cluster:
-        shutil.copy(searches.REPOSITORY / "dvc.yaml", folder)
+        shutil.copy(REPOSITORY / "dvc.yaml", folder)
         written = json.loads((folder / "params.yaml").read_text())
         there = {"address": cluster.address, "storage": str(folder.parent / "storage")}
         (folder / "params.yaml").write_text(json.dumps(written | {"cluster": there}))

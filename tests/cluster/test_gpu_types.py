@@ -13,8 +13,9 @@ from typing import Any
 import pytest
 
 from tests import searches
-from tests.cluster.hosts import REPOSITORY, Host, needs_hosts, start_ray, until
+from tests.cluster.hosts import Host, needs_hosts, start_ray, until
 from tests.cluster.searching import FOLDER, Cluster, Driver, cluster, snapshot
+from tests.repository import REPOSITORY
 from tests.search.driving import story
 
 pytestmark = [needs_hosts, pytest.mark.cluster]

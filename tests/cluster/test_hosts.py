@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.cluster.hosts import HOME, REPOSITORY, Host, Network, needs_hosts, network, program, until
+from tests.cluster.hosts import HOME, Host, Network, needs_hosts, network, program, until
+from tests.repository import REPOSITORY
 
 pytestmark = needs_hosts
 

@@ -21,10 +21,11 @@ from mlflow import MlflowClient
 
 from pipeline import artifacts, layout
 from pipeline.study import studies
-from tests import projects, searches
+from tests import projects, repository, searches
 from tests.cluster.canaries import holding
 from tests.cluster.heads import Head, head
 from tests.cluster.servers import S3, Postgres
+from tests.repository import REPOSITORY
 
 pytestmark = pytest.mark.cluster
 CANARY = "c4n4ry-of-a-secret"
@@ -42,7 +43,7 @@ def cluster() -> Iterator[Head]:
 def project(cluster: Head, tmp_path: Path, migrated_mlflow: Path) -> Path:
     """A project whose searches are jobs of the cluster, and whose storage is a folder beside it."""
     root = searches.write_project(tmp_path / "project", migrated_mlflow)
-    shutil.copy(searches.REPOSITORY / "dvc.yaml", root)
+    shutil.copy(REPOSITORY / "dvc.yaml", root)
     write_params(root, cluster, trials=4)
     return root
 
@@ -139,7 +140,7 @@ def test_a_stopped_search_puts_its_trials_aside_and_the_same_command_goes_on(pro
 def test_another_stage_goes_there_too_and_a_folder_comes_back_as_it_was_written(tmp_path: Path, migrated_mlflow: Path) -> None:
     with head(gpus=1) as cluster:
         root = searches.write_project(tmp_path / "project", migrated_mlflow)
-        shutil.copy(searches.REPOSITORY / "dvc.yaml", root)
+        shutil.copy(REPOSITORY / "dvc.yaml", root)
         write_params(root, cluster)
         projects.write_winner(root)
         (root / layout.SEARCH / "front.yaml").write_text("{}")
@@ -183,7 +184,7 @@ def test_without_a_shared_folder_study_and_files_are_in_servers_whose_passwords_
         secret = {"PGPASSFILE": str(postgres.password_file(tmp_path)), "AWS_SHARED_CREDENTIALS_FILE": str(keys)}
         with head(**secret) as cluster:
             root = searches.write_project(tmp_path / "project", migrated_mlflow, trials=3)
-            shutil.copy(searches.REPOSITORY / "dvc.yaml", root)
+            shutil.copy(REPOSITORY / "dvc.yaml", root)
             written = json.loads((root / "params.yaml").read_text())
             there = {"address": cluster.address, "storage": storage}
             (root / "params.yaml").write_text(json.dumps(written | {"cluster": there}))
@@ -202,12 +203,12 @@ def test_dvc_runs_the_search_as_a_job_between_stages_of_this_machine(
     cluster: Head, tmp_path: Path, migrated_mlflow: Path
 ) -> None:
     root = tmp_path / "project"
-    shutil.copytree(searches.REPOSITORY / "pipeline", root / "pipeline", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(REPOSITORY / "pipeline", root / "pipeline", ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("dvc.yaml", ".dvcignore", ".gitignore"):
-        shutil.copy(searches.REPOSITORY / name, root / name)
+        shutil.copy(REPOSITORY / name, root / name)
     (root / "space.yaml").write_text(searches.SPACE.format(least=1, most=2))
     (root / "data/raw").mkdir(parents=True)
-    params = (searches.REPOSITORY / "params.yaml").read_text()
+    params = (REPOSITORY / "params.yaml").read_text()
     for old, new in {
         "search_spaces/cnn.yaml": "space.yaml",
         "trials: 20": "trials: 2",
@@ -287,7 +288,7 @@ def searches_epochs(root: Path, least: int, most: int) -> None:
 
 
 def _environment(cluster: Head) -> dict[str, str]:
-    return {**os.environ, "PYTHONPATH": str(searches.REPOSITORY), **cluster.environment}
+    return repository.environment(**cluster.environment)
 
 
 def _details(cluster: Head, job_id: str) -> Any:

@@ -16,9 +16,10 @@ from pipeline.data.preparation import packed
 from pipeline.data.preparation.packed import Packed
 from pipeline.data.preparation.recipe import Recipe
 from tests import projects, searches
-from tests.cluster.hosts import REPOSITORY, Host, needs_hosts, network, start_ray
+from tests.cluster.hosts import Host, needs_hosts, network, start_ray
 from tests.cluster.searching import FOLDER, Cluster, Driver, cluster, snapshot
 from tests.cluster.servers import Sshd
+from tests.repository import REPOSITORY
 from tests.search.driving import story
 
 pytestmark = [needs_hosts, pytest.mark.cluster]

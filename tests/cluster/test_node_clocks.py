@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import re
 import subprocess
 import sys
 
 import pytest
 
-from tests.imports import REPOSITORY
+from tests import repository
 
 ASKING = """
 import time
@@ -27,7 +26,7 @@ with LocalRay(1, 0, 0) as local:
 
 @pytest.mark.cluster
 def test_a_node_whose_clock_differs_is_named_with_the_seconds() -> None:
-    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
+    environment = repository.environment()
     command = [sys.executable, "-c", ASKING]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True, timeout=120)
     right, late = (line for line in done.stdout.splitlines() if line.startswith("said"))

@@ -16,7 +16,7 @@ import requests
 from ruamel.yaml import YAML
 
 from tests.cluster.servers import S3, Postgres, free_port
-from tests.imports import REPOSITORY
+from tests.repository import REPOSITORY
 
 pytestmark = pytest.mark.cluster
 DEPLOY = REPOSITORY / "deploy"

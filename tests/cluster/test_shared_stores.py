@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import subprocess
 import sys
@@ -17,7 +16,7 @@ from mlflow import MlflowClient
 
 from pipeline.study import claim, studies
 from pipeline.tracking import connection
-from tests import searches
+from tests import repository, searches
 from tests.cluster.canaries import holding
 from tests.cluster.servers import MlflowServer, Postgres, environment
 from tests.study.plain import seen_by_optuna
@@ -34,7 +33,7 @@ def mlflow_server(postgres: Postgres, tmp_path_factory: pytest.TempPathFactory) 
 
 def convoy(folder: Path, *command: str, **variables: str) -> subprocess.CompletedProcess[str]:
     """A command in the project, to its end."""
-    env = {**os.environ, "PYTHONPATH": str(searches.REPOSITORY), **variables}
+    env = repository.environment(**variables)
     line = [sys.executable, "-m", "pipeline", *command]
     return subprocess.run(line, cwd=folder, env=env, capture_output=True, text=True, timeout=300, check=False)
 

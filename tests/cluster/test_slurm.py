@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.imports import REPOSITORY
+from tests.repository import REPOSITORY
 
 pytestmark = [pytest.mark.cluster, pytest.mark.skipif(os.geteuid() != 0, reason="only root makes a network of its own")]
 _ADDRESS = "10.98.76.54"

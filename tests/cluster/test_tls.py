@@ -20,6 +20,7 @@ from pipeline.cluster import gcs
 from pipeline.errors import ClusterUnreachable
 from tests import searches
 from tests.cluster.heads import head
+from tests.repository import REPOSITORY
 
 pytestmark = pytest.mark.cluster
 
@@ -49,7 +50,7 @@ def test_a_search_runs_on_a_cluster_that_speaks_tls(
 ) -> None:
     variables = certified(tmp_path)
     root = searches.write_project(tmp_path / "project", migrated_mlflow, trials=2)
-    shutil.copy(searches.REPOSITORY / "dvc.yaml", root)
+    shutil.copy(REPOSITORY / "dvc.yaml", root)
     with head(**variables) as cluster:
         written = json.loads((root / "params.yaml").read_text())
         there = {"address": cluster.address, "storage": str(tmp_path / "storage")}

@@ -14,6 +14,7 @@ import psutil
 import pytest
 
 from pipeline.data.workers import FEW, Crashed, mapped, worker_count
+from tests import repository
 
 MANY = 3 * FEW
 
@@ -192,8 +193,7 @@ def test_when_the_parent_is_stopped_its_workers_go_too(tmp_path: Path, sent: sig
         """)
     )
     # Not measured: interrupted, coverage tells at exit of itself.
-    unmeasured = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE")}
-    environment = {**unmeasured, "PYTHONPATH": str(Path(__file__).parents[2])}
+    environment = {name: value for name, value in repository.environment().items() if not name.startswith("COVERAGE")}
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
     with subprocess.Popen([sys.executable, script], env=environment, start_new_session=True, **pipes) as parent:
         children = [psutil.Process(int(pid)) for pid in parent.stdout.readline().split()]

@@ -12,7 +12,7 @@ from PIL import Image
 from pipeline.data.augmentation.strengths import Augmentation
 from pipeline.data.preparation.packed import Packed
 from pipeline.report import samples
-from tests.imports import REPOSITORY
+from tests.repository import REPOSITORY
 
 GENTLE = Augmentation(rotation_degrees=10, noise=0.02)
 

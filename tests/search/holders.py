@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from pathlib import Path
 
+from tests import repository
+
 HOLDER = Path(__file__).with_name("lock_holder.py")
-REPOSITORY = Path(__file__).parents[2]
 
 
 def start(lock: Path) -> tuple[subprocess.Popen[str], int]:
@@ -23,7 +23,7 @@ def start_under_dvc(lock: Path) -> tuple[subprocess.Popen[str], int]:
 
 
 def _held(command: list[str], environment: dict[str, str]) -> tuple[subprocess.Popen[str], int]:
-    env = {**os.environ, "PYTHONPATH": str(REPOSITORY), **environment}
+    env = repository.environment(**environment)
     process = subprocess.Popen(command, env=env, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     word, pid, _ = process.stdout.readline().split()

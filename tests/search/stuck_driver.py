@@ -1,4 +1,4 @@
-"""A search without Ray whose driver stops in the middle: `python stuck_driver.py FOLDER deadlock|paused`."""
+"""A search without Ray whose driver stops in the middle: `python -m tests.search.stuck_driver FOLDER deadlock|paused`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pipeline import layout
 from pipeline.search.watchdog import Watchdog, leave
 from tests.search.driving import Search
 
-QUIET_SECONDS, LOOK_SECONDS = 1.0, 0.1
+QUIET_SECONDS, LOOK_SECONDS = 2.0, 0.1
 
 
 def main(folder: Path, how: str) -> None:

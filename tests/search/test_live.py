@@ -8,16 +8,15 @@ import pty
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import pytest
 from rich.console import Console
 
 from pipeline.search import live
 from pipeline.search.standing import Ahead
+from tests import repository
 from tests.search.test_standing import BEGUN, standing
 
-REPOSITORY = Path(__file__).parents[2]
 SHOWN = """
 import time
 from pipeline.search import live
@@ -74,7 +73,7 @@ def _in_a_terminal(code: str, **environment: str) -> str:
         stdout=its,
         stderr=its,
         stdin=its,
-        env={**os.environ, "PYTHONPATH": str(REPOSITORY), "COLUMNS": "100", **environment},
+        env=repository.environment(COLUMNS="100", **environment),
     )
     os.close(its)
     written = b""

@@ -7,16 +7,17 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from pipeline.search.watchdog import Watchdog
+from tests import repository
 from tests.search.driving import Search
 
 QUIET, LOOK = 0.3, 0.05
-DRIVER = Path(__file__).with_name("stuck_driver.py")
+DRIVER = "tests.search.stuck_driver"
 
 
 def told(act: Callable[[Watchdog], object]) -> list[str]:
@@ -72,14 +73,18 @@ def test_another_thread_that_computes_is_no_excuse() -> None:
 
 
 @pytest.fixture
-def driver(tmp_path: Path) -> Callable[..., subprocess.Popen[str]]:
-    """Starts stuck_driver.py."""
+def driver(tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
+    """Starts stuck_driver.py, which is gone after the test however that ends."""
+    with contextlib.ExitStack() as ended:
 
-    def start(how: str, **options: int) -> subprocess.Popen[str]:
-        command = [sys.executable, str(DRIVER), str(tmp_path), how]
-        return subprocess.Popen(command, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **options)
+        def start(how: str, **options: int) -> subprocess.Popen[str]:
+            command = [sys.executable, "-m", DRIVER, str(tmp_path), how]
+            pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+            process = ended.enter_context(subprocess.Popen(command, env=repository.environment(), **pipes, **options))
+            ended.callback(process.kill)
+            return process
 
-    return start
+        yield start
 
 
 def test_a_driver_in_a_deadlock_is_ended_with_all_its_threads_in_the_log_and_the_study_goes_on(

@@ -10,7 +10,7 @@ from pipeline.data.preparation.prepare import Prepare
 from pipeline.data.preparation.steps import Contrast, Denoise, Resize, Step
 from pipeline.errors import StepNotExportable
 from tests.data.preparation.test_prepare import STEPS, prepare
-from tests.imports import REPOSITORY
+from tests.repository import REPOSITORY
 
 
 class Decides:

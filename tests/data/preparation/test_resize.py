@@ -10,7 +10,7 @@ import torch
 from PIL import Image
 
 from pipeline.data.preparation.resize import FITS, crop, pad, stretch
-from tests.imports import REPOSITORY
+from tests.repository import REPOSITORY
 
 DIGEST = """
 import hashlib

@@ -11,7 +11,7 @@ import pytest
 
 from pipeline.data.preparation.packed import Packed, digest, to_files
 from pipeline.data.preparation.shards import Shard, Shards
-from tests.imports import REPOSITORY
+from tests.repository import REPOSITORY
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (23, 3, 4, 4), dtype=np.uint8)
 MEBIBYTE = 2**20

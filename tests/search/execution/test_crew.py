@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import multiprocessing
-import os
 import subprocess
 import sys
 from dataclasses import replace
@@ -19,9 +18,10 @@ from pipeline.search.execution.checkpoints import checkpoint_name
 from pipeline.search.execution.messages import Assignment, Message, TrialData
 from pipeline.search.execution.trial import run_trial
 from pipeline.training.ranks import RankLost
+from tests import repository
+from tests.repository import REPOSITORY
 from tests.training.samples import noise
 
-REPOSITORY = Path(__file__).parents[3]
 KEY = "00112233-0004"
 SMALL = {
     "train.epochs": 3,
@@ -89,9 +89,7 @@ def test_when_one_is_killed_it_is_the_worker_that_is_lost_and_not_the_trial_that
 @pytest.mark.campaign
 def test_when_the_worker_is_killed_the_others_end(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "tests.search.execution.two_devices", str(tmp_path)]
-    with subprocess.Popen(
-        command, cwd=REPOSITORY, env={**os.environ, "PYTHONPATH": str(REPOSITORY)}, stdout=subprocess.PIPE
-    ) as process:
+    with subprocess.Popen(command, cwd=REPOSITORY, env=repository.environment(), stdout=subprocess.PIPE) as process:
         assert process.stdout is not None and process.stdout.readline() == b"1\n"
         others = [one for one in psutil.Process(process.pid).children() if "resource_tracker" not in " ".join(one.cmdline())]
         process.kill()

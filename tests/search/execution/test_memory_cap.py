@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 
-REPOSITORY = Path(__file__).parents[3]
+from tests import repository
+from tests.repository import REPOSITORY
+
 CAP = 220  # megabytes more than an idle worker has
 WIDE = {
     "train.epochs": 1,
@@ -35,7 +35,7 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, str]]:
     """What became of each trial, one after the other in the same worker."""
     folder = tmp_path_factory.mktemp("capped")
     command = [sys.executable, "-m", "tests.search.execution.capped", str(folder), str(CAP), *map(json.dumps, TRIALS.values())]
-    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY), "MALLOC_ARENA_MAX": "1"}
+    environment = repository.environment(MALLOC_ARENA_MAX="1")
     done = subprocess.run(command, cwd=REPOSITORY, env=environment, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stderr
     return dict(zip(TRIALS, map(json.loads, done.stdout.splitlines()), strict=True))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from collections import deque
@@ -28,10 +27,12 @@ from pipeline.search.phases import Phases
 from pipeline.study import store
 from pipeline.training.fit import Training
 from pipeline.training.out_of_memory import OutOfMemory
+from tests import repository
+from tests.repository import REPOSITORY
 from tests.search.driving import FIRST, SPACE, STUDY, Search, nobody_hangs
 from tests.training.samples import noise
 
-GIB, REPOSITORY = 2**30, Path(__file__).parents[3]
+GIB = 2**30
 
 
 class Trials:
@@ -203,7 +204,7 @@ def test_beside_others_a_worker_says_so_and_alone_it_takes_the_batch_in_parts(
 @pytest.mark.campaign
 def test_ray_gives_the_trials_that_were_crowded_and_those_after_them_a_larger_share(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "tests.search.execution.crowded_ray", str(tmp_path)]
-    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
+    environment = repository.environment()
     done = subprocess.run(command, cwd=REPOSITORY, env=environment, capture_output=True, text=True, timeout=240, check=True)
     lines = [line for line in done.stdout.splitlines() if line.startswith("[")]
     heard: dict[str, list[tuple[list[int], float]]] = {}
@@ -220,7 +221,7 @@ def test_ray_gives_the_trials_that_were_crowded_and_those_after_them_a_larger_sh
 @pytest.mark.campaign
 def test_trials_that_wait_for_nodes_of_which_none_is_left_are_trained_on_others(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "tests.search.execution.vanishing_nodes", str(tmp_path)]
-    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
+    environment = repository.environment()
     done = subprocess.run(command, cwd=REPOSITORY, env=environment, capture_output=True, text=True, timeout=120, check=True)
     heard = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("[")]
     assert {key for key, _ in heard} == {f"{number:04d}" for number in range(6)}

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -14,6 +13,8 @@ from pipeline.search.execution.messages import Assignment, Message
 from pipeline.search.execution.trial import TrialData
 from pipeline.search.execution.worker import MESSAGE, TrialWorker
 from pipeline.study import store
+from tests import repository
+from tests.repository import REPOSITORY
 from tests.search.driving import SECOND, STUDY
 from tests.training.samples import noise
 
@@ -44,9 +45,8 @@ def test_a_worker_steps_through_the_messages_of_one_trial_after_another(tmp_path
 @pytest.mark.parametrize("how", ["stopped", "deadlocked"])
 def test_a_worker_that_hangs_is_ended_and_its_trial_goes_on_from_its_checkpoint_with_another(tmp_path: Path, how: str) -> None:
     command = [sys.executable, "-m", "tests.search.execution.hung_workers", str(tmp_path), how]
-    root = Path(__file__).parents[3]
-    environment = {**os.environ, "PYTHONPATH": str(root)}
-    done = subprocess.run(command, cwd=root, env=environment, capture_output=True, text=True, timeout=240, check=True)
+    environment = repository.environment()
+    done = subprocess.run(command, cwd=REPOSITORY, env=environment, capture_output=True, text=True, timeout=240, check=True)
     (line,) = (line for line in done.stdout.splitlines() if " got nowhere for " in line)
     assert line.startswith(f"trial {SECOND} ") and (", in " in line) == (how == "deadlocked")
     trials = store.read(f"sqlite:///{tmp_path / 'studies.db'}", STUDY).trials
@@ -60,7 +60,6 @@ def test_a_worker_that_hangs_is_ended_and_its_trial_goes_on_from_its_checkpoint_
 @pytest.mark.campaign
 def test_all_workers_get_to_work_however_soon_the_trials_of_the_first_are_over(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "tests.search.execution.slow_workers", str(tmp_path)]
-    root = Path(__file__).parents[3]
-    environment = {**os.environ, "PYTHONPATH": str(root)}
-    subprocess.run(command, cwd=root, env=environment, capture_output=True, timeout=240, check=True)
+    environment = repository.environment()
+    subprocess.run(command, cwd=REPOSITORY, env=environment, capture_output=True, timeout=240, check=True)
     assert len({trial.note for trial in store.read(f"sqlite:///{tmp_path / 'studies.db'}", STUDY).trials}) == 4

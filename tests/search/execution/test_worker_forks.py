@@ -11,14 +11,14 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.imports import REPOSITORY
+from tests import repository
 
 WAIT_SECONDS = 20
 
 
 @pytest.mark.parametrize("ended", ["driver", "raylet"])
 def test_workers_are_forks_of_one_process_and_nothing_is_left_when_who_wants_them_is_gone(ended: str, tmp_path: Path) -> None:
-    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY)}
+    environment = repository.environment()
     command = [sys.executable, "-m", "tests.search.execution.forked_workers"]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=tmp_path, env=environment) as driver:
         assert driver.stdout is not None
