@@ -52,6 +52,7 @@ DOORS = {
         "pipeline.search.execution.node_tasks",
         "pipeline.search.execution.ray_board",
         "pipeline.search.execution.ray_environment",
+        "pipeline.search.execution.ray_nodes",
         "pipeline.search.execution.ray_processes",
         "pipeline.search.execution.ray_thread",
         "pipeline.search.execution.supply",

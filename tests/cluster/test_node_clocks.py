@@ -12,7 +12,7 @@ from tests import repository
 
 ASKING = """
 import time
-from pipeline.search.execution import node_clocks, ray_environment
+from pipeline.search.execution import node_clocks, ray_environment, ray_nodes
 from pipeline.search.execution.local_ray import LocalRay
 ray_environment.prepare(1)
 import ray
@@ -20,7 +20,7 @@ with LocalRay(1, 0, 0) as local:
     local.start()
     assert local.ready(lambda: True)
     for late in (0, 3600):
-        print("said", *node_clocks.warnings(ray.nodes(), lambda: time.time() - late))
+        print("said", *node_clocks.warnings(ray_nodes.present(), lambda: time.time() - late))
 """
 
 

@@ -238,7 +238,8 @@ class TestRefusals:
 
     def test_with_a_storage_that_a_node_does_not_reach(self, small: Cluster, migrated_mlflow: Path) -> None:
         small.project(migrated_mlflow, **SHORT)
-        self.refused(small, 10, "E004 checkpoints at 10.77.0.2")
+        name = small.nodes[0].run("hostname").strip()
+        self.refused(small, 10, f"E004 checkpoints at {name} (10.77.0.2)")
 
     def test_a_wrong_token(self, small: Cluster, migrated_mlflow: Path) -> None:
         small.project(migrated_mlflow, **SHORT)

@@ -1,4 +1,4 @@
-"""The nodes of a cluster: who is there, and what they offer to trials."""
+"""What the nodes of a cluster offer to trials."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import tempfile
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from pipeline.cluster import node
 from pipeline.cluster.node import Seen
 from pipeline.cluster.settings import ClusterParams
 from pipeline.errors import ResourcesMissing
 from pipeline.search.execution import joining, node_tasks, ray_environment
-from pipeline.search.execution.pools import TYPE_LABEL, gpu_type
+from pipeline.search.execution.pools import gpu_type
+from pipeline.search.execution.ray_nodes import RayNode, present
 from pipeline.search.execution.resources import Node
 
 
@@ -29,40 +29,26 @@ def look(address: str, params: ClusterParams) -> tuple[Node, ...]:
     with tempfile.TemporaryDirectory(prefix="convoy-look-") as scratch:
         joining.join(address, Path(scratch))
     try:
-        there = alive()
-        with_gpus = [one for one in there if one["Resources"].get("GPU")]
+        there = present()
+        with_gpus = [one for one in there if one.gpus]
         asked = node_tasks.ask(with_gpus, node.glance)
-        seen: dict[str, Seen] = {one["NodeID"]: node_tasks.answer(one, asked[one["NodeID"]]) for one in with_gpus}
+        seen: dict[str, Seen] = {one.node_id: node_tasks.answer(one, asked[one.node_id]) for one in with_gpus}
     finally:
         ray.shutdown()
     if not there:
         remedy = "start nodes with --num-cpus; one that comes on demand is counted when it is there"
         raise ResourcesMissing("the cluster", where=address, why="no node has CPUs for trials now", remedy=remedy)
-    types = {one["NodeID"]: type_of(one) for one in there}
-    return tuple(as_node(one, seen, types) for one in there)
+    types = {one.node_id: one.gpu_type for one in there}
+    return tuple(offer(one, seen, types) for one in there)
 
 
-def alive() -> list[dict[str, Any]]:
-    """Nodes as Ray tells of them, of those that trials may be given to: a head often has no CPUs."""
-    import ray
-
-    told = ray.nodes()  # type: ignore[no-untyped-call]  # Ray's own
-    return [one for one in told if one["Alive"] and (one["Resources"].get("CPU") or one["Resources"].get("GPU"))]
-
-
-def as_node(told: dict[str, Any], seen: Mapping[str, Seen], types: Mapping[str, str]) -> Node:
+def offer(node: RayNode, seen: Mapping[str, Seen], types: Mapping[str, str]) -> Node:
     """GPUs of a node that was not looked at are taken for as large as the smallest that were, of its type if there are any."""
-    key, gpus = told["NodeID"], int(told["Resources"].get("GPU", 0))
-    alike = [size for node, one in seen.items() for size in one.gpu_bytes if types.get(node) == types.get(key)]
+    alike = [size for other, one in seen.items() for size in one.gpu_bytes if types.get(other) == node.gpu_type]
     known = [size for one in seen.values() for size in one.gpu_bytes]
-    own = seen[key].gpu_bytes if key in seen else ()
-    size = min(own or alike or known, default=0) if gpus else 0
-    return Node(float(told["Resources"].get("CPU", 0)), gpus, size, str(told["NodeName"]), type_of(told), key)
-
-
-def type_of(told: dict[str, Any]) -> str:
-    """Of the GPUs of a node, as Ray calls them, or who started it."""
-    return str(told["Labels"].get(TYPE_LABEL, ""))
+    own = seen[node.node_id].gpu_bytes if node.node_id in seen else ()
+    size = min(own or alike or known, default=0) if node.gpus else 0
+    return Node(node.cpus, node.gpus, size, node.name, node.gpu_type, node.node_id)
 
 
 def listed(nodes: Sequence[Node]) -> str:

@@ -16,9 +16,10 @@ from pipeline.cluster.node import Seen
 from pipeline.cluster.settings import ClusterParams
 from pipeline.errors import ConvoyError, Interrupted, ResourcesMissing
 from pipeline.search.execution import joining, node_clocks
-from pipeline.search.execution.cluster_nodes import alive, as_node, listed, type_of
+from pipeline.search.execution.cluster_nodes import listed, offer
 from pipeline.search.execution.moved import Moved
 from pipeline.search.execution.probe import Wanted, probe
+from pipeline.search.execution.ray_nodes import present
 from pipeline.search.execution.ray_thread import RayThread
 from pipeline.search.execution.resources import Node
 from pipeline.search.execution.room import Request
@@ -60,20 +61,20 @@ class JoinedRay(RayThread):
             return
         joining.join(address, self._wanted.scratch)
         self._wait_for_a_node(address, unwanted)
-        self._seen = probe(alive(), self._wanted, self._params)
+        self._seen = probe(present(), self._wanted, self._params)
         offered = self.nodes()
         self._tell(f"joined the cluster at {address}: {listed(offered)}")
-        for line in node_clocks.warnings(alive()):
+        for line in node_clocks.warnings(present()):
             self._tell(line)
-        self._supply.begin(alive(), self._seen, unwanted)
+        self._supply.begin(present(), self._seen, unwanted)
         threading.Thread(target=self._watch, args=(address,), name="head-watch", daemon=True).start()
 
     def nodes(self) -> tuple[Node, ...]:
         """Those that are there now and may train; one that came later is there from the next look on."""
         if time.monotonic() - self._looked >= _LOOK_SECONDS:
-            there = alive()
-            self._types |= {one["NodeID"]: type_of(one) for one in there}
-            before, self._nodes = self._nodes, tuple(as_node(one, self._seen, self._types) for one in there)
+            there = present()
+            self._types |= {one.node_id: one.gpu_type for one in there}
+            before, self._nodes = self._nodes, tuple(offer(one, self._seen, self._types) for one in there)
             self._looked = time.monotonic()
             if before and before != self._nodes:
                 self._tell(f"the cluster has changed: {listed(self._nodes)}")
@@ -81,7 +82,7 @@ class JoinedRay(RayThread):
 
     def moved(self) -> Moved:
         """What the nodes received of the images so far."""
-        return self._supply.moved(alive())
+        return self._supply.moved(present())
 
     def want(self, requests: Sequence[Request]) -> None:
         """Tell an autoscaler, if the cluster has one, for what there should be nodes; what was told before is off."""
@@ -105,7 +106,7 @@ class JoinedRay(RayThread):
     def _wait_for_a_node(self, address: str, unwanted: Callable[[], bool]) -> None:
         """On a cluster that grows on demand there may be only a head yet."""
         begun = time.monotonic()
-        while not alive() and not unwanted():
+        while not present() and not unwanted():
             if not self._asked:
                 self._tell(f"no node of the cluster at {address} has CPUs for trials yet: waiting for one")
                 self.want((Request({"CPU": 1}),))

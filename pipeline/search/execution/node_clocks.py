@@ -5,21 +5,21 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Callable, Sequence
-from typing import Any
 
 from pipeline.clocks import Reading
 from pipeline.search.execution import node_tasks
+from pipeline.search.execution.ray_nodes import RayNode
 
 _SECONDS = 30.0  # that are waited for all of them: who is slower is not judged
 
 
-def warnings(nodes: Sequence[dict[str, Any]], clock: Callable[[], float] = time.time) -> list[str]:
-    """A line for each of the nodes, as Ray tells of them, whose clock differs."""
+def warnings(nodes: Sequence[RayNode], clock: Callable[[], float] = time.time) -> list[str]:
+    """A line for each of the nodes whose clock differs."""
     import ray
     from ray.exceptions import RayError
 
     task = ray.remote(_now)
-    asked = {node_tasks.begin(one, task): (f"node {node_tasks.name(one)}", clock()) for one in nodes}
+    asked = {node_tasks.begin(one, task): (f"node {one}", clock()) for one in nodes}
     found, deadline = [], time.monotonic() + _SECONDS
     while asked:
         ready, _ = ray.wait(list(asked), num_returns=1, timeout=max(0.0, deadline - time.monotonic()))

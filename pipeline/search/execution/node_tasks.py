@@ -1,4 +1,4 @@
-"""Tasks that nodes of a cluster run for us, taking no CPU or GPU from anyone; the nodes are as `ray.nodes()` tells of them."""
+"""Tasks that nodes of a cluster run for us, taking no CPU or GPU from anyone."""
 
 from __future__ import annotations
 
@@ -6,29 +6,30 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from pipeline.errors import OtherVersion
+from pipeline.search.execution.ray_nodes import RayNode
 
 _SECONDS = 120.0  # in which a node has fetched our code and answered
 
 
-def begin(node: dict[str, Any], task: Any, *arguments: Any) -> Any:
+def begin(node: RayNode, task: Any, *arguments: Any) -> Any:
     """Begin one of Ray's tasks there, once: what `ray.get` waits for."""
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-    there = NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)
+    there = NodeAffinitySchedulingStrategy(node.node_id, soft=False)
     return task.options(num_cpus=0, scheduling_strategy=there, max_retries=0).remote(*arguments)
 
 
 def ask(
-    nodes: Sequence[dict[str, Any]], function: Callable[..., Any], arguments: Mapping[str, tuple[Any, ...]] | None = None
+    nodes: Sequence[RayNode], function: Callable[..., Any], arguments: Mapping[str, tuple[Any, ...]] | None = None
 ) -> dict[str, Any]:
     """Let each node call the function, with the arguments that stand under its id; id → what `ray.get` waits for."""
     import ray
 
     task = ray.remote(function)
-    return {node["NodeID"]: begin(node, task, *(arguments[node["NodeID"]] if arguments else ())) for node in nodes}
+    return {node.node_id: begin(node, task, *(arguments[node.node_id] if arguments else ())) for node in nodes}
 
 
-def answer(node: dict[str, Any], asked: Any) -> Any:
+def answer(node: RayNode, asked: Any) -> Any:
     """What the node says; raises OtherVersion for one that cannot run our code."""
     import ray
 
@@ -36,9 +37,4 @@ def answer(node: dict[str, Any], asked: Any) -> Any:
         return ray.get(asked, timeout=_SECONDS)
     except Exception as error:  # whatever Ray says of such a node
         why, remedy = " ".join(str(error).split()[-30:]), "install what Convoy needs there, see docs/cluster.md"
-        raise OtherVersion("a node", where=name(node), why=why, remedy=remedy) from error
-
-
-def name(node: dict[str, Any]) -> str:
-    """For a person."""
-    return f"{node['NodeName']} ({node['NodeManagerAddress']})"
+        raise OtherVersion("a node", where=str(node), why=why, remedy=remedy) from error

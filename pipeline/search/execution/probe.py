@@ -6,7 +6,6 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from pipeline.cluster import node
 from pipeline.cluster.node import Seen
@@ -16,6 +15,7 @@ from pipeline.cluster.settings import ClusterParams
 from pipeline.cluster.storage import SHARED
 from pipeline.errors import NotShared, OtherVersion
 from pipeline.search.execution import node_tasks
+from pipeline.search.execution.ray_nodes import RayNode
 
 
 @dataclass(frozen=True)
@@ -27,20 +27,19 @@ class Wanted:
     scratch: Path
 
 
-def probe(nodes: Sequence[dict[str, Any]], wanted: Wanted, params: ClusterParams) -> dict[str, Seen]:
+def probe(nodes: Sequence[RayNode], wanted: Wanted, params: ClusterParams) -> dict[str, Seen]:
     """Node → what it says; raises NotShared, OtherVersion or DiskFull for one that must not train."""
     storage, nonce = opened(wanted.place), secrets.token_hex(16)
     storage.write(SHARED, nonce.encode())
-    arguments = {one["NodeID"]: (wanted.place, nonce, f"{SHARED}-{one['NodeID']}", wanted.shards) for one in nodes}
+    arguments = {one.node_id: (wanted.place, nonce, f"{SHARED}-{one.node_id}", wanted.shards) for one in nodes}
     asked = node_tasks.ask(nodes, node.look, arguments)
     found: dict[str, Seen] = {}
     for one in nodes:
-        where = node_tasks.name(one)
-        seen = found[one["NodeID"]] = node_tasks.answer(one, asked[one["NodeID"]])
-        _require(seen, where, wanted, params)
-        if storage.read(f"{SHARED}-{one['NodeID']}") != nonce.encode():
-            raise _not_shared(wanted.place, where, "what it writes there is not seen here", params)
-        storage.delete(f"{SHARED}-{one['NodeID']}")
+        seen = found[one.node_id] = node_tasks.answer(one, asked[one.node_id])
+        _require(seen, str(one), wanted, params)
+        if storage.read(f"{SHARED}-{one.node_id}") != nonce.encode():
+            raise _not_shared(wanted.place, str(one), "what it writes there is not seen here", params)
+        storage.delete(f"{SHARED}-{one.node_id}")
     return found
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from typing import Any
 
 from pipeline.cluster import node, raylet
 from pipeline.cluster.depot import IMAGES, Depot
@@ -14,6 +13,7 @@ from pipeline.cluster.node_cache import NodeCache, StoredShard
 from pipeline.cluster.settings import KEPT_DAYS
 from pipeline.search.execution import node_tasks
 from pipeline.search.execution.moved import Moved, NodeMoved
+from pipeline.search.execution.ray_nodes import RayNode
 
 _SECONDS = 30.0  # in which a node has answered
 _AT_ONCE = 32  # nodes that are asked
@@ -28,7 +28,7 @@ class Supply:
         self._cache: NodeCache | None = None  # where a node fetches from the storage
         self._before: dict[str, int] = {}  # node → what its store had taken in when the search began; of a later one nothing
 
-    def begin(self, nodes: Sequence[dict[str, Any]], seen: Mapping[str, Seen], unwanted: Callable[[], bool]) -> None:
+    def begin(self, nodes: Sequence[RayNode], seen: Mapping[str, Seen], unwanted: Callable[[], bool]) -> None:
         """Put the shards into the storage if a node does not see them; raises StorageLost."""
         self._before = _taken_in(nodes)
         fetching = sum(bool(one.missing) for one in seen.values())
@@ -36,7 +36,7 @@ class Supply:
         if fetching and cache:
             self._send(cache, fetching, unwanted)
 
-    def moved(self, nodes: Sequence[dict[str, Any]]) -> Moved:
+    def moved(self, nodes: Sequence[RayNode]) -> Moved:
         """To these nodes, which are there now."""
         import ray
 
@@ -44,14 +44,14 @@ class Supply:
         now, fetched = _taken_in(nodes), self._fetched(nodes)
         counted = [
             NodeMoved(
-                f"{one['NodeManagerHostname']} ({one['NodeManagerAddress']})",
-                0 if one["NodeID"] == here else now[one["NodeID"]] - self._before.get(one["NodeID"], 0),
-                fetched[one["NodeID"]],
+                str(one),
+                0 if one.node_id == here else now[one.node_id] - self._before.get(one.node_id, 0),
+                fetched[one.node_id],
             )
             for one in nodes
-            if one["NodeID"] in now and one["NodeID"] in fetched
+            if one.node_id in now and one.node_id in fetched
         ]
-        known = {one["NodeID"] for one in nodes} | self._before.keys()
+        known = {one.node_id for one in nodes} | self._before.keys()
         return Moved(self._images, tuple(sorted(counted, key=lambda one: one.node)), len(known) - len(counted))
 
     def end(self) -> None:
@@ -71,15 +71,15 @@ class Supply:
         self._in_use.enter_context(depot.renewed(key, IMAGES))
         self._cache = cache
 
-    def _fetched(self, nodes: Sequence[dict[str, Any]]) -> dict[str, int]:
+    def _fetched(self, nodes: Sequence[RayNode]) -> dict[str, int]:
         """Node → bytes that came to it from the storage, of those that answer."""
         import ray
         from ray.exceptions import RayError
 
         if self._cache is None:
-            return {one["NodeID"]: 0 for one in nodes}
+            return {one.node_id: 0 for one in nodes}
         found: dict[str, int] = {}
-        for node_id, asked in node_tasks.ask(nodes, node.fetched, {one["NodeID"]: (self._cache,) for one in nodes}).items():
+        for node_id, asked in node_tasks.ask(nodes, node.fetched, {one.node_id: (self._cache,) for one in nodes}).items():
             try:
                 found[node_id] = ray.get(asked, timeout=_SECONDS)
             except RayError:  # it is going
@@ -87,12 +87,8 @@ class Supply:
         return found
 
 
-def _taken_in(nodes: Sequence[dict[str, Any]]) -> dict[str, int]:
+def _taken_in(nodes: Sequence[RayNode]) -> dict[str, int]:
     """Node → bytes that its part of the store took in so far, of those that answer."""
-
-    def ask_ray(one: dict[str, Any]) -> int | None:
-        return raylet.taken_in(one["NodeManagerAddress"], one["NodeManagerPort"])
-
     with ThreadPoolExecutor(_AT_ONCE) as threads:
-        found = zip(nodes, threads.map(ask_ray, nodes), strict=True)
-        return {one["NodeID"]: count for one, count in found if count is not None}
+        found = zip(nodes, threads.map(lambda one: raylet.taken_in(one.address, one.port), nodes), strict=True)
+        return {one.node_id: count for one, count in found if count is not None}

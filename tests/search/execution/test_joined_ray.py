@@ -6,9 +6,10 @@ import pytest
 
 from pipeline.cluster.node import Seen
 from pipeline.search.execution.allotment import Share
-from pipeline.search.execution.cluster_nodes import as_node, listed
+from pipeline.search.execution.cluster_nodes import listed, offer
 from pipeline.search.execution.messages import Assignment
 from pipeline.search.execution.pools import Pool
+from pipeline.search.execution.ray_nodes import RayNode
 from pipeline.search.execution.resources import Node, Resources
 from pipeline.search.execution.room import Request, Room
 
@@ -21,12 +22,8 @@ def test_the_memory_of_gpus_is_what_their_node_said_or_the_least_that_was_heard_
     }
     types = {"a": "A10G", "b": "", "c": "A100", "more": "A100", "other": "L4"}
 
-    def told(node: str, cpus: float, gpus: float) -> dict[str, object]:
-        labels = {"ray.io/node-id": node} | ({"ray.io/accelerator-type": types[node]} if types[node] else {})
-        return {"NodeID": node, "NodeName": node, "Resources": {"CPU": cpus, "GPU": gpus}, "Labels": labels}
-
     sizes = (("a", 8, 2), ("b", 4, 0), ("c", 8, 1), ("more", 8, 1), ("other", 8, 1))
-    nodes = [as_node(told(*one), seen, types) for one in sizes]
+    nodes = [offer(RayNode(key, key, "", 0, cpus, gpus, types[key]), seen, types) for key, cpus, gpus in sizes]
     assert [(node.gpu_bytes / 2**30, node.gpu_type) for node in nodes] == [
         (16, "A10G"),
         (0, ""),
@@ -35,6 +32,22 @@ def test_the_memory_of_gpus_is_what_their_node_said_or_the_least_that_was_heard_
         (16, "L4"),
     ]
     assert nodes[0] == Node(8, 2, 16 * 2**30, "a", "A10G", "a")
+
+
+def test_a_node_goes_by_the_name_of_its_host_unless_it_was_given_one() -> None:
+    entry = {
+        "NodeID": "a1",
+        "NodeName": "10.0.0.2",
+        "NodeManagerAddress": "10.0.0.2",
+        "NodeManagerHostname": "left",
+        "NodeManagerPort": 7000,
+        "Resources": {"CPU": 8.0, "GPU": 2.0, "memory": 1e9},
+        "Labels": {"ray.io/node-id": "a1", "ray.io/accelerator-type": "A10G"},
+    }
+    assert RayNode.told(entry) == RayNode("a1", "left", "10.0.0.2", 7000, 8, 2, "A10G")
+    bare = RayNode.told({**entry, "NodeName": "trainer", "Resources": {}, "Labels": {}})
+    assert bare == RayNode("a1", "trainer", "10.0.0.2", 7000, 0, 0, "")
+    assert str(bare) == "trainer (10.0.0.2)"
 
 
 @pytest.mark.parametrize(
