@@ -8,6 +8,7 @@ import shutil
 import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import pipeline
@@ -53,8 +54,9 @@ def fetched(cache: NodeCache) -> int:
     return cache.fetched()
 
 
+@cache
 def code_digest() -> str:
-    """Of every file of the package, as it is imported here."""
+    """Of every file of the package, as it is imported here; read once, as what is imported is."""
     folder = Path(pipeline.__file__).parent
     found = hashlib.sha256()
     for file in sorted(folder.rglob("*.py")):

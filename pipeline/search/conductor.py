@@ -140,8 +140,8 @@ class Conductor:
         for metrics in (metrics for metrics in message.epochs if metrics.epoch > known):
             if self._ends.trained(key, metrics):
                 return True
-        if message.end == "disk full" or message.end == "disk broken" or message.end == "not shared":  # the trial is put aside
-            self._failure = self._failure or message.hindrance()
+        if message.hindrance:  # the trial is put aside
+            self._failure = self._failure or message.problem()
         elif message.end:
             self._ends.end(key, Outcome(message.end, reason=message.reason))
             return True

@@ -150,10 +150,10 @@ class Reselection:
         known = len(self._all[key].run.epochs)
         for metrics in (metrics for metrics in message.epochs if metrics.epoch > known):
             self._add(key, metrics)
-        if not message.end:
+        if not message.end and not message.hindrance:
             self._note(key, message.note)
-        if message.end == "disk full" or message.end == "disk broken" or message.end == "not shared":
-            self.failure = self.failure or message.hindrance()
+        if message.hindrance:
+            self.failure = self.failure or message.problem()
         elif message.end:
             self._finish(key, message.end, reason=message.reason)
         elif message.outcomes:

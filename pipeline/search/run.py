@@ -153,6 +153,7 @@ def _train(phases: Phases, params: SearchParams, space: Space, folder: Path, pla
             measures_latency=params.measures_latency and rerun is None and "latency_ms" not in trial.costs,
             devices=max(1, int(share.resources.gpus)),
             attempt=next(attempts),
+            code=place.code,
         )
 
     hangs = Hangs(60 * params.stall_minutes, ray_board.read)

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from tests import searches
-from tests.cluster.hosts import Host, needs_hosts, start_ray, until
+from tests.cluster.hosts import Host, needs_hosts, program, start_ray, until
 from tests.cluster.searching import FOLDER, Cluster, Driver, cluster, snapshot
 from tests.repository import REPOSITORY
 from tests.search.driving import story
@@ -103,6 +103,19 @@ def test_each_trial_trains_on_its_type_with_the_share_of_that_and_goes_on_on_ano
         assert there.trained() == places  # each node was of the type that its trials were to have
         assert ["T4", "A100"] in places.values()
         assert story(snapshot(project, tmp_path / "copy")) == story(snapshot(folder, tmp_path / "other copy"))
+
+
+def test_gpus_of_a_type_that_comes_later_are_as_large_as_they_say(tmp_path: Path, migrated_mlflow: Path) -> None:
+    with cluster(tmp_path / "shared") as made:
+        add(made, "T4")
+        made.project(migrated_mlflow, **LONG)
+        driver = Typed(made, {}).search()
+        until(lambda: "joined the cluster at 10.77.0.1:6379: 1 nodes, 2 CPUs, 1 GPUs of 16 GiB" in driver.output, 60, "it begins")
+        add(made, "A100")
+        changed = "the cluster has changed: 2 nodes, 6 CPUs, 2 GPUs: 1 A100 of 80 GiB, 1 T4 of 16 GiB"
+        until(lambda: changed in driver.output, 60, "it has answered")
+        program(driver.process).terminate()
+        assert driver.end(60) == 143, driver.output
 
 
 def test_without_gpus_trials_go_to_nodes_that_have_none_first(tmp_path: Path, migrated_mlflow: Path) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import time
 from collections import Counter
@@ -23,6 +24,7 @@ from tests import searches
 from tests.cluster.hosts import Host, needs_hosts, network, program, start_ray, until
 from tests.cluster.searching import Cluster, cluster, snapshot, training, trains_here, workers
 from tests.cluster.servers import Sshd
+from tests.repository import REPOSITORY
 from tests.search.driving import story
 
 pytestmark = [needs_hosts, pytest.mark.cluster]
@@ -112,6 +114,26 @@ def test_a_raylet_that_is_killed_costs_its_trial_an_epoch_and_a_node_that_joins_
         assert driver.end() == 0, driver.output
         require_whole(made, project, undisturbed, tmp_path, twice=1)
         until(lambda: not workers(made.nodes[0]), 30, "no worker is left without its node")
+
+
+def test_a_node_that_joins_with_other_code_ends_the_search_before_it_trains_and_without_it_the_search_goes_on(
+    tmp_path: Path, migrated_mlflow: Path, undisturbed: StudySnapshot
+) -> None:
+    with cluster(tmp_path / "shared", nodes=1) as made:
+        project = made.project(migrated_mlflow, **LONG)
+        driver = made.search()
+        training(made, driver, 1)
+        shutil.copytree(REPOSITORY / "pipeline", made.shared / "other/pipeline")
+        with (made.shared / "other/pipeline/layout.py").open("a") as file:
+            file.write("# changed\n")
+        (late,) = made.join(PYTHONPATH=str(made.shared / "other"))
+        assert driver.end(120) == 10, driver.output
+        name = late.run("hostname").strip()
+        assert f"E003 Convoy — the workers of {name} import other code — take Convoy off its PYTHONPATH" in driver.output
+        assert name not in {entry["host"] for entry in made.ledger()}
+        kill_raylet(late)
+        assert made.search().end() == 0, driver.output
+        require_whole(made, project, undisturbed, tmp_path, twice=2)
 
 
 def test_a_cable_that_is_out_for_half_a_minute_costs_an_epoch_and_who_was_cut_off_spoils_nothing(

@@ -3,13 +3,12 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 from pathlib import Path
-from typing import Literal
 
 import optuna
 import pytest
 
-from pipeline.errors import DiskBroken, DiskError, DiskFull, NothingFits, TrialsFail
-from pipeline.search.execution.messages import Message
+from pipeline.errors import ConvoyError, DiskBroken, DiskFull, NothingFits, OtherVersion, TrialsFail
+from pipeline.search.execution.messages import Hindrance, Message
 from pipeline.search.failures import FAILURES_IN_A_ROW
 from pipeline.search.launching import INFEASIBLE_IN_A_ROW
 from pipeline.study.records import State, TrialRecord
@@ -128,13 +127,15 @@ def test_the_same_failure_5_times_in_a_row_ends_the_search_with_its_text(search:
     assert [trial.state for trial in search.snapshot().trials] == ["failed"] * FAILURES_IN_A_ROW
 
 
-@pytest.mark.parametrize(("end", "kind"), [("disk full", DiskFull), ("disk broken", DiskBroken)])
-def test_a_disk_that_cannot_be_written_ends_the_search_and_its_trials_wait(
-    search: Search, end: Literal["disk full", "disk broken"], kind: type[DiskError]
+@pytest.mark.parametrize(
+    ("hindrance", "kind"), [("disk full", DiskFull), ("disk broken", DiskBroken), ("other code", OtherVersion)]
+)
+def test_what_hinders_every_trial_ends_the_search_and_its_trials_wait(
+    search: Search, hindrance: Hindrance, kind: type[ConvoyError]
 ) -> None:
     conductor = search.conductor()
     conductor.next()
-    assert conductor.heard(Message(FIRST, end=end, reason="x.checkpoint: what the system says"))
+    assert conductor.heard(Message(FIRST, hindrance=hindrance, reason="x.checkpoint: what the system says"))
     conductor.close({})
     assert isinstance(conductor.failure, kind)
     assert search.snapshot().trials[0].state == "interrupted"

@@ -142,7 +142,7 @@ def test_a_rerun_may_end_badly_and_the_others_go_on(
 def test_a_full_disk_ends_it_and_the_run_waits(begun: tuple[Search, Reselection]) -> None:
     search, reselection = begun
     key = search.snapshot().reruns[0].run.key
-    assert reselection.heard(Message(key, end="disk full", reason="no space"))
+    assert reselection.heard(Message(key, hindrance="disk full", reason="no space"))
     assert isinstance(reselection.failure, DiskFull) and reselection.next() is None
     reselection.close()
     assert search.snapshot().reruns[0].run.state == "interrupted"

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import tempfile
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from itertools import chain
 from pathlib import Path
 
 from pipeline.cluster import node
@@ -38,17 +40,41 @@ def look(address: str, params: ClusterParams) -> tuple[Node, ...]:
     if not there:
         remedy = "start nodes with --num-cpus; one that comes on demand is counted when it is there"
         raise ResourcesMissing("the cluster", where=address, why="no node has CPUs for trials now", remedy=remedy)
-    types = {one.node_id: one.gpu_type for one in there}
-    return tuple(offer(one, seen, types) for one in there)
+    return Offers(seen).of(there)
 
 
-def offer(node: RayNode, seen: Mapping[str, Seen], types: Mapping[str, str]) -> Node:
-    """GPUs of a node that was not looked at are taken for as large as the smallest that were, of its type if there are any."""
-    alike = [size for other, one in seen.items() for size in one.gpu_bytes if types.get(other) == node.gpu_type]
-    known = [size for one in seen.values() for size in one.gpu_bytes]
-    own = seen[node.node_id].gpu_bytes if node.node_id in seen else ()
-    size = min(own or alike or known, default=0) if node.gpus else 0
-    return Node(node.cpus, node.gpus, size, node.name, node.gpu_type, node.node_id)
+def _ask(one: RayNode) -> Callable[[], Seen | None]:
+    (asked,) = node_tasks.ask([one], node.glance).values()
+    return partial(node_tasks.answer_so_far, asked)
+
+
+class Offers:
+    """What is known of the nodes of a cluster; one with GPUs that was not `seen` is asked for their memory, without a wait.
+
+    Until it has answered its GPUs are taken for as large as the smallest that were seen, of its type if there are any.
+    """
+
+    def __init__(self, seen: Mapping[str, Seen], ask: Callable[[RayNode], Callable[[], Seen | None]] = _ask) -> None:
+        self._seen, self._ask = dict(seen), ask
+        self._answers: dict[str, Callable[[], Seen | None]] = {}  # of those that came later
+        self._types: dict[str, str] = {}  # of the GPUs of every node that there was
+
+    def of(self, there: Sequence[RayNode]) -> tuple[Node, ...]:
+        """Those that are there now."""
+        self._types |= {one.node_id: one.gpu_type for one in there}
+        self._hear([one for one in there if one.gpus and one.node_id not in self._seen])
+        return tuple(self._offer(one) for one in there)
+
+    def _hear(self, unseen: Sequence[RayNode]) -> None:
+        self._answers = {one.node_id: self._answers.get(one.node_id) or self._ask(one) for one in unseen}
+        said = {node_id: seen for node_id, answer in self._answers.items() if (seen := answer()) is not None}
+        self._seen |= said
+
+    def _offer(self, one: RayNode) -> Node:
+        sizes = {node_id: seen.gpu_bytes for node_id, seen in self._seen.items()}
+        alike = [size for node_id, known in sizes.items() for size in known if self._types.get(node_id) == one.gpu_type]
+        size = min(sizes.get(one.node_id) or alike or chain(*sizes.values()), default=0) if one.gpus else 0
+        return Node(one.cpus, one.gpus, size, one.name, one.gpu_type, one.node_id)
 
 
 def listed(nodes: Sequence[Node]) -> str:

@@ -12,11 +12,10 @@ from concurrent.futures import wait
 from pathlib import Path
 
 from pipeline.cluster import gcs, token
-from pipeline.cluster.node import Seen
 from pipeline.cluster.settings import ClusterParams
 from pipeline.errors import ConvoyError, Interrupted, ResourcesMissing
 from pipeline.search.execution import joining, node_clocks
-from pipeline.search.execution.cluster_nodes import listed, offer
+from pipeline.search.execution.cluster_nodes import Offers, listed
 from pipeline.search.execution.moved import Moved
 from pipeline.search.execution.probe import Wanted, probe
 from pipeline.search.execution.ray_nodes import present
@@ -47,8 +46,7 @@ class JoinedRay(RayThread):
         super().__init__()
         self._address, self._params, self._wanted, self._tell, self._gone = address, params, wanted, tell, gone
         self._supply = Supply(wanted.shards, in_memory, tell)
-        self._seen: dict[str, Seen] = {}
-        self._types: dict[str, str] = {}  # of the GPUs of every node that there was
+        self._offers = Offers({})
         self._nodes: tuple[Node, ...] = ()
         self._looked = -_LOOK_SECONDS
         self._asked: Sequence[Request] = ()
@@ -61,20 +59,19 @@ class JoinedRay(RayThread):
             return
         joining.join(address, self._wanted.scratch)
         self._wait_for_a_node(address, unwanted)
-        self._seen = probe(present(), self._wanted, self._params)
+        seen = probe(present(), self._wanted, self._params)
+        self._offers = Offers(seen)
         offered = self.nodes()
         self._tell(f"joined the cluster at {address}: {listed(offered)}")
         for line in node_clocks.warnings(present()):
             self._tell(line)
-        self._supply.begin(present(), self._seen, unwanted)
+        self._supply.begin(present(), seen, unwanted)
         threading.Thread(target=self._watch, args=(address,), name="head-watch", daemon=True).start()
 
     def nodes(self) -> tuple[Node, ...]:
         """Those that are there now and may train; one that came later is there from the next look on."""
         if time.monotonic() - self._looked >= _LOOK_SECONDS:
-            there = present()
-            self._types |= {one.node_id: one.gpu_type for one in there}
-            before, self._nodes = self._nodes, tuple(offer(one, self._seen, self._types) for one in there)
+            before, self._nodes = self._nodes, self._offers.of(present())
             self._looked = time.monotonic()
             if before and before != self._nodes:
                 self._tell(f"the cluster has changed: {listed(self._nodes)}")

@@ -10,10 +10,12 @@ from pipeline.data.preparation import packed
 from pipeline.data.preparation.packed import Packed
 from pipeline.data.preparation.recipe import Recipe
 from pipeline.data.preparation.shards import Shard, Shards
-from pipeline.errors import ConvoyError, DiskBroken, DiskFull, NotShared
+from pipeline.errors import ConvoyError, DiskBroken, DiskFull, NotShared, OtherVersion
 from pipeline.training.halving import fewer
 from pipeline.training.hyperparameters import Value, parse
 from pipeline.training.metrics import EpochMetrics
+
+Hindrance = Literal["", "disk full", "disk broken", "not shared", "other code"]
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,7 @@ class Assignment:
     larger: bool = False  # there are GPUs with more memory, where it goes on if it finds too little
     devices: int = 1  # so many share its batches
     attempt: int = 0  # where several machines train: higher than that of any attempt before, so that the latest is told apart
+    code: str = ""  # where several machines train: the digest of the driver's Convoy
 
     def record(self) -> dict[str, Any]:
         """As a configuration of Ray Tune."""
@@ -96,13 +99,13 @@ class TrialData:
 class Message:
     """What a worker reports at once: epochs trained (all of them after a resume), and an end other than the planned one.
 
-    `disk full`, `disk broken` and `not shared` end no trial: it goes on from its checkpoint when there is space, the disk is well
-    again, or the node sees the storage.
+    A hindrance ends no trial: it goes on from its checkpoint when there is space, the disk is well again, or the node sees the
+    storage and runs our code.
     """
 
     trial_key: str
     epochs: list[EpochMetrics] = field(default_factory=list)
-    end: Literal["", "diverged", "out_of_memory", "failed", "disk full", "disk broken", "not shared"] = ""
+    end: Literal["", "diverged", "out_of_memory", "failed"] = ""
     reason: str = ""  # for a person; for `failed` its last line is the exception
     outcomes: bytes = b""  # of a rerun that is trained to its end: outcomes.Outcomes of the images it is scored on
     note: str = ""  # what is to be known of the training beside its metrics
@@ -111,14 +114,18 @@ class Message:
         0  # bytes, more than which it needs: it found too little memory beside others, and is to go on where there is more
     )
     gpu_megabytes: float | None = None  # the most that its tensors took so far, where it is counted
+    hindrance: Hindrance = ""
 
-    def hindrance(self) -> ConvoyError | None:
+    def problem(self) -> ConvoyError | None:
         """Why the search cannot go on, though no trial is to blame."""
-        if self.end == "disk full":
+        if self.hindrance == "disk full":
             return DiskFull(self.trial_key, why=self.reason, remedy="free space and run the same command again")
-        if self.end == "disk broken":
+        if self.hindrance == "disk broken":
             remedy = "look after the disk or the mount, then run the same command again"
             return DiskBroken(self.trial_key, why=self.reason, remedy=remedy)
-        if self.end == "not shared":
+        if self.hindrance == "not shared":
             return NotShared("cluster.storage", why=self.reason, remedy="let every node see it, then run the same command again")
+        if self.hindrance == "other code":
+            remedy = "take Convoy off its PYTHONPATH, then run the same command again"
+            return OtherVersion("Convoy", why=self.reason, remedy=remedy)
         return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -27,6 +28,17 @@ def ask(
 
     task = ray.remote(function)
     return {node.node_id: begin(node, task, *(arguments[node.node_id] if arguments else ())) for node in nodes}
+
+
+def answer_so_far(asked: Any) -> Any:
+    """What the node says, if it has by now; None also for one that cannot."""
+    import ray
+    from ray.exceptions import RayError
+
+    ready, _ = ray.wait([asked], timeout=0)
+    with contextlib.suppress(RayError):  # it went, or cannot run our code, which its workers say
+        return ray.get(asked) if ready else None
+    return None
 
 
 def answer(node: RayNode, asked: Any) -> Any:

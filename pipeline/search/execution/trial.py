@@ -7,10 +7,10 @@ import traceback
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Literal
 
 import torch
 
+from pipeline.cluster.node import code_digest
 from pipeline.cluster.storage import StorageLost
 from pipeline.data.preparation.packed import Packed
 from pipeline.errors import DiskError, DiskFull, NotShared
@@ -19,7 +19,7 @@ from pipeline.search.execution import gpu
 from pipeline.search.execution.checkpoints import Checkpoints
 from pipeline.search.execution.crew import Job, crew
 from pipeline.search.execution.latency import latency_ms
-from pipeline.search.execution.messages import Assignment, Message, TrialData
+from pipeline.search.execution.messages import Assignment, Hindrance, Message, TrialData
 from pipeline.training.evaluation import LARGEST_BATCH, evaluate
 from pipeline.training.fit import Diverged, Training
 from pipeline.training.hyperparameters import parse
@@ -47,12 +47,11 @@ def run_trial(assignment: Assignment, data: TrialData, beat: Beat = lambda: None
         else:
             yield Message(assignment.trial_key, end="out_of_memory", reason=str(refusal))
     except DiskError as trouble:
-        end: Literal["disk full", "disk broken"] = "disk full" if isinstance(trouble, DiskFull) else "disk broken"
-        yield Message(assignment.trial_key, end=end, reason=f"{trouble.what}: {trouble.why}")
+        hindrance: Hindrance = "disk full" if isinstance(trouble, DiskFull) else "disk broken"
+        yield Message(assignment.trial_key, hindrance=hindrance, reason=f"{trouble.what}: {trouble.why}")
     except NotShared as lacking:
-        yield Message(
-            assignment.trial_key, end="not shared", reason=f"{platform.node()}: {lacking.where}: {lacking.why} — {lacking.remedy}"
-        )
+        reason = f"{platform.node()}: {lacking.where}: {lacking.why} — {lacking.remedy}"
+        yield Message(assignment.trial_key, hindrance="not shared", reason=reason)
     except (RankLost, StorageLost):
         raise
     except torch.AcceleratorError as error:  # after which every later trial of this process would fail
@@ -67,8 +66,11 @@ def _epochs(assignment: Assignment, data: TrialData, beat: Beat) -> Iterator[Mes
         why = "its worker was killed for want of memory, however few images went at a time"
         yield Message(assignment.trial_key, end="out_of_memory", reason=why)
         return
+    if assignment.code and assignment.code != code_digest():  # as on a node that was not there when the others were looked at
+        yield Message(assignment.trial_key, hindrance="other code", reason=f"the workers of {platform.node()} import other code")
+        return
     if not Checkpoints(assignment.folder, assignment.trial_key, assignment.attempt).reachable():
-        yield Message(assignment.trial_key, end="not shared", reason=f"{platform.node()} does not see {assignment.folder}")
+        yield Message(assignment.trial_key, hindrance="not shared", reason=f"{platform.node()} does not see {assignment.folder}")
         return
     beat()
     gpu.take(assignment.device, assignment.trials_a_gpu)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from itertools import count, repeat
 from pathlib import Path
 
+from pipeline.cluster.node import code_digest
 from pipeline.cluster.node_cache import stored
 from pipeline.cluster.place import opened, within
 from pipeline.cluster.settings import LOCAL, ClusterParams, is_job_server
@@ -29,7 +30,7 @@ from pipeline.search.execution.room import Request, Room
 @dataclass(frozen=True)
 class Workplace:
     """`nodes()` are known once `ray` is ready; `place` holds the checkpoints; `data` is found by whoever trains; `attempts()` are
-    numbers of what is tried; `moved()` is what nodes received of the data.
+    numbers of what is tried; `moved()` is what nodes received of the data; `code` is the digest of ours, to be theirs.
     """
 
     ray: RayThread
@@ -41,6 +42,7 @@ class Workplace:
     is_cluster: bool = False  # whether others have part in it
     want: Callable[[Sequence[Request]], None] = lambda requests: None
     moved: Callable[[], Moved | None] = lambda: None
+    code: str = ""
 
     def share(self) -> Allotment:
         """What trials get, as things are now."""
@@ -81,6 +83,7 @@ def workplace(cluster: ClusterParams, folder: Path, sharing: Sharing, data: Tria
         is_cluster=True,
         want=joined.want,
         moved=joined.moved,
+        code=code_digest(),
     )
 
 

@@ -9,7 +9,7 @@ from pipeline.cluster.node import look
 from pipeline.cluster.node_cache import stored
 from pipeline.cluster.storage import Folder, StorageLost
 from pipeline.data.preparation.shards import Shard
-from pipeline.errors import NotShared
+from pipeline.errors import NotShared, OtherVersion
 from pipeline.search.execution.checkpoints import Checkpoints, checkpoint_name, delete, delete_all, next_attempt
 from pipeline.search.execution.messages import Assignment
 from pipeline.search.execution.trial import run_trial
@@ -96,7 +96,15 @@ def test_on_a_cluster_a_node_that_sees_no_storage_says_so_before_it_trains(tmp_p
     assert Checkpoints(str(tmp_path), KEY, 0).reachable()
     assert not Checkpoints(str(tmp_path), KEY, 1).reachable()
     (message,) = run_trial(Assignment(KEY, "cnn", {}, 0, str(tmp_path), 1, "cpu", attempt=1), None)  # type: ignore[arg-type]
-    assert message.end == "not shared" and message.reason.endswith(f"does not see {tmp_path}")
-    assert isinstance(message.hindrance(), NotShared)
+    assert message.hindrance == "not shared" and message.reason.endswith(f"does not see {tmp_path}")
+    assert isinstance(message.problem(), NotShared)
     Folder(tmp_path).write("shared", b"")
     assert Checkpoints(str(tmp_path), KEY, 1).reachable()
+
+
+def test_on_a_cluster_a_node_with_other_code_says_so_before_it_trains(tmp_path: Path) -> None:
+    assignment = Assignment(KEY, "cnn", {}, 0, str(tmp_path), 1, "cpu", attempt=1, code="that of the driver")
+    (message,) = run_trial(assignment, None)  # type: ignore[arg-type]
+    assert message.hindrance == "other code" and message.reason.endswith(" import other code")
+    problem = message.problem()
+    assert isinstance(problem, OtherVersion) and problem.exit_code == 10

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from pipeline.cluster.node import Seen
 from pipeline.search.execution.allotment import Share
-from pipeline.search.execution.cluster_nodes import listed, offer
+from pipeline.search.execution.cluster_nodes import Offers, listed
 from pipeline.search.execution.messages import Assignment
 from pipeline.search.execution.pools import Pool
 from pipeline.search.execution.ray_nodes import RayNode
@@ -14,24 +16,42 @@ from pipeline.search.execution.resources import Node, Resources
 from pipeline.search.execution.room import Request, Room
 
 
-def test_the_memory_of_gpus_is_what_their_node_said_or_the_least_that_was_heard_of_their_type() -> None:
-    seen = {
-        "a": Seen("a", "", (24 * 2**30, 16 * 2**30), "", ()),
-        "b": Seen("b", "", (), "", ()),
-        "c": Seen("c", "", (80 * 2**30,), "", ()),
-    }
-    types = {"a": "A10G", "b": "", "c": "A100", "more": "A100", "other": "L4"}
+def gpus_of(node: str, *gibibytes: int) -> Seen:
+    return Seen(node, "", tuple(size * 2**30 for size in gibibytes), "", ())
 
-    sizes = (("a", 8, 2), ("b", 4, 0), ("c", 8, 1), ("more", 8, 1), ("other", 8, 1))
-    nodes = [offer(RayNode(key, key, "", 0, cpus, gpus, types[key]), seen, types) for key, cpus, gpus in sizes]
-    assert [(node.gpu_bytes / 2**30, node.gpu_type) for node in nodes] == [
+
+def node(key: str, cpus: float, gpus: int, gpu_type: str) -> RayNode:
+    return RayNode(key, key, "10.0.0.2", 7000, cpus, gpus, gpu_type)
+
+
+FIRST_NODES = (node("a", 8, 2, "A10G"), node("b", 4, 0, ""), node("c", 8, 1, "A100"))
+SEEN = {"a": gpus_of("a", 24, 16), "b": gpus_of("b"), "c": gpus_of("c", 80)}
+
+
+def test_the_memory_of_gpus_is_what_their_node_said_or_the_least_that_was_heard_of_their_type() -> None:
+    more = (node("more", 8, 1, "A100"), node("other", 8, 1, "L4"))
+    offered = Offers(SEEN, ask=lambda late: lambda: None).of((*FIRST_NODES, *more))
+    assert [(one.gpu_bytes / 2**30, one.gpu_type) for one in offered] == [
         (16, "A10G"),
         (0, ""),
         (80, "A100"),
         (80, "A100"),
         (16, "L4"),
     ]
-    assert nodes[0] == Node(8, 2, 16 * 2**30, "a", "A10G", "a")
+    assert offered[0] == Node(8, 2, 16 * 2**30, "a", "A10G", "a")
+
+
+def test_a_node_with_gpus_that_comes_later_is_asked_once_and_believed_as_soon_as_it_answers() -> None:
+    late, without, asked = node("late", 8, 1, "H100"), node("plain", 8, 0, ""), []
+    answers = [None, gpus_of("late", 141)]
+
+    def ask(one: RayNode) -> Callable[[], Seen | None]:
+        asked.append(one.name)
+        return lambda: answers.pop(0)
+
+    offers = Offers(SEEN, ask)
+    sizes = [offers.of((*FIRST_NODES, late, without))[3].gpu_bytes / 2**30 for _ in range(3)]
+    assert (sizes, asked) == ([16, 141, 141], ["late"])
 
 
 def test_a_node_goes_by_the_name_of_its_host_unless_it_was_given_one() -> None:

@@ -177,18 +177,18 @@ def test_divergence_is_the_last_message_with_its_place(assignment: Assignment, d
 
 
 @pytest.mark.parametrize(
-    ("number", "end", "kind"), [(errno.ENOSPC, "disk full", DiskFull), (errno.EROFS, "disk broken", DiskBroken)]
+    ("number", "hindrance", "kind"), [(errno.ENOSPC, "disk full", DiskFull), (errno.EROFS, "disk broken", DiskBroken)]
 )
 def test_a_disk_that_cannot_be_written_is_no_failure_of_the_trial(
-    assignment: Assignment, data: TrialData, monkeypatch: pytest.MonkeyPatch, number: int, end: str, kind: type[DiskError]
+    assignment: Assignment, data: TrialData, monkeypatch: pytest.MonkeyPatch, number: int, hindrance: str, kind: type[DiskError]
 ) -> None:
     def fsync(handle: int) -> None:
         raise OSError(number, os.strerror(number))
 
     monkeypatch.setattr(os, "fsync", fsync)
     (message,) = run_trial(assignment, data)
-    assert message.end == end and message.reason.endswith(os.strerror(number))
-    assert isinstance(message.hindrance(), kind)
+    assert message.hindrance == hindrance and message.reason.endswith(os.strerror(number))
+    assert isinstance(message.problem(), kind)
 
 
 def test_the_data_is_never_written_to(assignment: Assignment, data: TrialData) -> None:
