@@ -1,8 +1,9 @@
-"""On which file system a path lies: SQLite's locks and its shared memory hold on this machine alone, so not on a network's."""
+"""The file system that a path lies on: its room, and its kind, since SQLite's locks hold on this machine alone."""
 
 from __future__ import annotations
 
 import re
+import shutil
 from pathlib import Path
 
 from pipeline.errors import NetworkFile
@@ -13,6 +14,12 @@ _NETWORK = re.compile(
     r"|fuse\.(sshfs|s3fs|goofys|mount-s3|gcsfuse|blobfuse2?|rclone|davfs2?|glusterfs|ceph(-fuse)?|juicefs|seaweedfs|lizardfs|moosefs)"
 )
 _OCTAL = re.compile(r"\\([0-7]{3})")  # how spaces and the like stand in the list
+
+
+def disk(path: Path) -> tuple[int, int]:
+    """Bytes that are free, and bytes in all, of the disk that a path lies on, or will once it exists."""
+    usage = shutil.disk_usage(next(place for place in (path, *path.absolute().parents) if place.exists()))
+    return usage.free, usage.total
 
 
 def file_system(path: Path, mounts: str) -> tuple[str, str]:

@@ -28,6 +28,7 @@ from pipeline.cluster.place import within
 from pipeline.cluster.storage import StorageLost
 from pipeline.data.preparation.shards import Shard
 from pipeline.errors import ConvoyError, DigestMismatch, DiskFull, MissingFile, NotShared
+from pipeline.mounts import disk
 
 CACHE = "CONVOY_CACHE"  # of those who started the node
 LEDGER = "fetched.jsonl"
@@ -236,6 +237,5 @@ def _size(folder: Path) -> int:
 
 def _free(folder: Path) -> int:
     """Bytes of the disk that a folder lies on, or will, beside what is kept free."""
-    there = next(place for place in (folder, *folder.parents) if place.exists())
-    usage = shutil.disk_usage(there)
-    return usage.free - int(_KEPT_FREE * usage.total)
+    free, total = disk(folder)
+    return free - int(_KEPT_FREE * total)

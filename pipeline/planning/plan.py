@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import statistics
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
@@ -14,6 +13,7 @@ from pipeline import artifacts, layout
 from pipeline.cluster.settings import LOCAL, ClusterParams
 from pipeline.data.preparation.recipe import Recipe
 from pipeline.errors import MissingFile
+from pipeline.mounts import disk
 from pipeline.planning.expectation import Expectation, Range, expect
 from pipeline.planning.probe import Candidate, Probe, candidates, measure
 from pipeline.search import identity
@@ -61,7 +61,7 @@ def plan(params: SearchParams, state: Path, database: str, cluster: ClusterParam
     lengths = [each.epochs * probe.pace.seconds(each.work) for each in known]
     kept = 1.0 if params.stopping == "none" else _KEPT_AT_BEST
     expected = expect(Budget.of(params), used, lengths, kept, share.slots)
-    free = shutil.disk_usage(next(folder for folder in (state, *state.parents) if folder.exists())).free
+    free, _ = disk(state)
     lines = [
         *told,
         *([f"used already: {used.trials} trials, {duration(used.seconds)}"] if used.trials else []),

@@ -16,6 +16,7 @@ from pipeline.data.augmentation.settings import AugmentParams
 from pipeline.data.catalog.table import SPLITS, read_images
 from pipeline.data.images.decoding import Decoding
 from pipeline.data.preparation import packed as packing
+from pipeline.data.preparation.disk_room import require_disk_room
 from pipeline.data.preparation.exportable import require_exportable
 from pipeline.data.preparation.pack import choose_channels, choose_size, pack
 from pipeline.data.preparation.packed import Packed
@@ -39,13 +40,16 @@ _STATE = Path("state")  # of the project in the working directory
 def run(params: PreprocessParams, state: Path = _STATE) -> None:
     """Write data/processed: recipe.json; the packed files of each split; count and digest of test; the sheet of samples.
 
-    state: where ingest keeps files that it fetched or unpacked. Raises StepNotExportable before an image is read.
+    state: where ingest keeps files that it fetched or unpacked. Raises StepNotExportable, or DiskFull, before an image is read.
     """
     summary = artifacts.read_json(layout.CATALOG / "summary.json")
     rows = _rows_by_split()
     prepare = Prepare(choose_channels(rows["train"], params), choose_size(rows["train"], params), params.steps)
     require_room(params.steps, prepare.image_size)
     require_exportable(prepare)
+    count = sum(len(rows[name]) for name in SPLITS) + len(rows["train"]) * params.augment.copies
+    if warning := require_disk_room(layout.PROCESSED, count * prepare.channels * prepare.image_size**2):
+        print(f"preprocess: {warning}")
     shards = {name: _shards(rows[name], summary, prepare, params, state) for name in SPLITS}
     tally = Tally(prepare.channels, len(summary["classes"]))
     shards["train"] = _with_copies(tally.counting(shards["train"]), params.augment, summary["kind"])

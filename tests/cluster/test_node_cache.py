@@ -5,11 +5,9 @@ from __future__ import annotations
 import multiprocessing
 import os
 import pickle
-import subprocess
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from multiprocessing.synchronize import Barrier
 from pathlib import Path
@@ -25,6 +23,7 @@ from pipeline.cluster.place import opened
 from pipeline.data.preparation.shards import Shard, Shards
 from pipeline.errors import DiskFull, NotShared
 from tests.cluster.servers import S3, Sshd, environment
+from tests.disks import small_disk
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (40, 3, 8, 8), dtype=np.uint8)
 ROWS = 10  # a file
@@ -195,24 +194,11 @@ def test_a_search_counts_what_was_fetched_for_it(tmp_path: Path) -> None:
     assert (later.folder, later.fetched(), later.room()[0]) == (cache_of(shards).folder, 0, 0)
 
 
-@contextmanager
-def disk(folder: Path, mebibytes: int) -> Iterator[None]:
-    """A disk of its own."""
-    folder.mkdir()
-    if subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={mebibytes}m", "tmpfs", folder], capture_output=True).returncode:
-        pytest.skip("a small disk is mounted, which only root does")
-    try:
-        yield
-    finally:
-        let_go()
-        subprocess.run(["umount", "--lazy", folder], check=True)
-
-
 def test_on_a_small_disk_images_go_that_nobody_reads_and_else_the_remedy_is_said(tmp_path: Path, node: Path) -> None:
     storage = str(tmp_path / "storage")
     noise = np.random.default_rng(2).integers(0, 256, (80, 3, 256, 256), dtype=np.uint8)
     small, large, other = noise[:20], noise[20:60], noise[60:]  # 3.75, 7.5 and 3.75 MiB
-    with disk(node, 8):
+    with small_disk(node, 8):
         before = elsewhere(tmp_path / "before", storage, images=small)
         assert before[:1].shape == (1, 3, 256, 256) and before[-1:].shape
         too_large = elsewhere(tmp_path / "large", storage, images=large)

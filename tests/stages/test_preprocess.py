@@ -17,8 +17,9 @@ from pipeline.data.preparation import packed
 from pipeline.data.preparation.recipe import PreprocessParams, Recipe
 from pipeline.data.preparation.steps import Contrast, Denoise, Resize
 from pipeline.data.split.assign import SplitParams
-from pipeline.errors import StageOutOfDate, StepNotExportable, WrongValue
+from pipeline.errors import DiskFull, StageOutOfDate, StepNotExportable, WrongValue
 from pipeline.stages import ingest, preprocess, split
+from tests.disks import small_disk
 from tests.folders import picture, save, write_folder
 
 PARAMS = PreprocessParams()
@@ -190,3 +191,21 @@ def test_splits_of_another_catalog_are_noticed(raw: Path) -> None:
     ingest.run(IngestParams(source="folder"))
     with pytest.raises(StageOutOfDate, match="do not hold the same images"):
         preprocess.run(PARAMS)
+
+
+def test_on_a_disk_that_is_too_small_no_image_is_packed_and_on_a_larger_one_it_is_said_what_dvc_needs(
+    raw: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ingest.run(FOLDER)
+    split.run(SplitParams())
+    with small_disk(tmp_path / "data/processed", mebibytes=4):
+        large = PreprocessParams(image_size=512)  # 32 images of 256 KiB
+        with pytest.raises(DiskFull, match=r"8\.4 MB of packed images are to be written, and there is room for 4\.2 MB"):
+            preprocess.run(large)
+        assert not list((tmp_path / "data/processed").rglob("*.npy"))
+        capsys.readouterr()
+        monkeypatch.setenv("DVC_STAGE", "preprocess")
+        preprocess.run(PreprocessParams(image_size=320))
+        assert "preprocess: 0.9 MB are left beside 3.3 MB of packed images: DVC's cache needs as much" in capsys.readouterr().out
+        preprocess.run(PreprocessParams(image_size=64))  # in the place of those
+        assert "DVC's cache" not in capsys.readouterr().out
