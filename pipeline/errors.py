@@ -30,7 +30,7 @@ ConvoyError
 ├── SecurityRefusal E901 (exit 9)
 ├── Unsuitable (exit 10)
 │   ├── ResourcesMissing E001   ├── ClusterUnreachable E002   ├── OtherVersion E003
-│   └── NotShared E004
+│   ├── NotShared E004          └── CannotListen E006
 ├── SearchStuck E005 (exit 10)
 ├── JobFailed E111 (exit 11)
 ├── Unexpected E000 (exit 1)
@@ -457,6 +457,12 @@ class NotShared(Unsuitable):
     """A node of the cluster does not see the files that a trial needs there."""
 
     code = "E004"
+
+
+class CannotListen(Unsuitable):
+    """The service cannot have its port: somebody else does, or the address is not this machine's, or the port not this user's."""
+
+    code = "E006"
 
 
 class SearchStuck(ConvoyError):

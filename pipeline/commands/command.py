@@ -40,3 +40,11 @@ def positive(text: str) -> int:
     if number < 1:
         raise argparse.ArgumentTypeError("should be 1 or more")
     return number
+
+
+def port(text: str) -> int:
+    """A port to listen on, 0 for any that is free, as the `type` of an argument."""
+    number = int(text)
+    if not 0 <= number <= 65535:
+        raise argparse.ArgumentTypeError("should be 0 to 65535")
+    return number

@@ -14,7 +14,7 @@ from types import FrameType
 from pipeline import layout, params
 from pipeline.addresses import redacted
 from pipeline.commands import project
-from pipeline.commands.command import Command
+from pipeline.commands.command import Command, port
 
 _PORT = 5000
 
@@ -68,7 +68,7 @@ def _ended_by_signals() -> Iterator[None]:
 
 
 def _arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--port", type=int, default=_PORT, help=f"default: {_PORT}, or another one when that is taken")
+    parser.add_argument("--port", type=port, default=_PORT, help=f"default: {_PORT}, or another one when that is taken")
     parser.add_argument(
         "--open",
         action=argparse.BooleanOptionalAction,
