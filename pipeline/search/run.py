@@ -14,7 +14,7 @@ from pipeline.cluster.settings import ClusterParams
 from pipeline.data.preparation import packed
 from pipeline.data.preparation.recipe import Recipe
 from pipeline.errors import Interrupted, NoTrialFinished
-from pipeline.search import decisions, feasibility, identity, live, reselection, warm_start
+from pipeline.search import candidates, decisions, feasibility, identity, live, warm_start
 from pipeline.search import lock as locking
 from pipeline.search.execution import checkpoints
 from pipeline.search.execution.allotment import Sharing
@@ -59,7 +59,7 @@ def search(
     nothing was found.
     """
     watched = parents_to_watch()  # first of all: whoever starts us may be gone a moment later
-    folds = reselection.fold_count(params.reselect, recipe, setting.data)
+    folds = candidates.fold_count(params.reselect, recipe, setting.data)
     row = identity.new_study(params, space, recipe, setting.facts)
     folder = setting.state / "studies" / row.study_id
     url = setting.database
@@ -81,7 +81,7 @@ def search(
 
             def planned() -> list[Rerun]:
                 within = feasibility.within(study.snapshot(), space, recipe, params.limits)
-                return reselection.plan(within, params.reselect, params.seed, folds)
+                return candidates.plan(within, params.reselect, params.seed, folds)
 
             phases = decisions.phases(conductor, params, study, planned, setting.facts, idle)
             asked.tell(phases.stop)
@@ -96,11 +96,11 @@ def search(
                 study.settle()
                 _say_what_is_left(follower.stop())
             snapshot = study.snapshot()
-            checkpoints.delete(place.place, reselection.trained_no_more(snapshot, planned()))
+            checkpoints.delete(place.place, candidates.trained_no_more(snapshot, planned()))
             study.close()
     _raise_what_ended_it(phases)
     print(f"the search ended after {conductor.spent}")
-    if snapshot.best() is None and not reselection.candidates(snapshot, params.reselect):
+    if snapshot.best() is None and not candidates.candidates(snapshot, params.reselect):
         why, remedy = f"its budget, {conductor.budget}, ended before any trial did", "raise it"
         raise NoTrialFinished("the search", why=why, remedy=remedy)
     return snapshot

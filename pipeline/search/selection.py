@@ -9,8 +9,8 @@ from typing import Any
 
 from pipeline.errors import ReselectionFailed
 from pipeline.outcomes import Outcomes, join
+from pipeline.search.candidates import candidates, plan
 from pipeline.search.choice import CONFIDENCE, Contender, Ranking, rank
-from pipeline.search.reselection import candidates, plan
 from pipeline.search.settings import Reselect
 from pipeline.study.records import Rerun, State, StudySnapshot, TrialRecord
 

@@ -20,9 +20,9 @@ from pipeline.outcomes import Outcomes
 from pipeline.report import figures, front, scores
 from pipeline.search import audit, feasibility
 from pipeline.search.budget import Budget
+from pipeline.search.candidates import candidates, fold_count
 from pipeline.search.decisions import ENDED_BY
 from pipeline.search.execution.moved import noted
-from pipeline.search.reselection import candidates, fold_count
 from pipeline.search.run import Setting, search
 from pipeline.search.selection import Selection, select
 from pipeline.search.settings import SearchParams

@@ -12,11 +12,12 @@ import numpy as np
 
 from pipeline.errors import DoesNotFit
 from pipeline.outcomes import Outcomes
+from pipeline.search.candidates import plan
 from pipeline.search.conductor import Conductor
 from pipeline.search.execution.hangs import Hangs
 from pipeline.search.execution.messages import Message
 from pipeline.search.phases import Phases
-from pipeline.search.reselection import Reselection, plan
+from pipeline.search.reselection import Reselection
 from pipeline.search.settings import SearchParams
 from pipeline.search.spaces.space import Space, load
 from pipeline.study import store

@@ -9,7 +9,7 @@ import pytest
 
 from pipeline.errors import ReselectionFailed
 from pipeline.outcomes import Outcomes
-from pipeline.search.reselection import plan
+from pipeline.search.candidates import plan
 from pipeline.search.selection import Selection, select
 from pipeline.search.settings import Reselect
 from pipeline.study.records import State, StudySnapshot
