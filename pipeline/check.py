@@ -22,10 +22,10 @@ from pipeline.models.layers import layer_table
 from pipeline.params import Params, load
 from pipeline.search import feasibility
 from pipeline.search.budget import Budget
-from pipeline.search.execution import resources
-from pipeline.search.execution.allotment import allot
-from pipeline.search.execution.resources import Resources
-from pipeline.search.settings import Limits, SearchParams
+from pipeline.search.execution import cluster_nodes, resources
+from pipeline.search.execution.allotment import Sharing
+from pipeline.search.execution.resources import Node
+from pipeline.search.settings import Limits
 from pipeline.search.spaces import space as spaces
 from pipeline.search.spaces.space import Space
 from pipeline.search.spaces.space_checks import listed
@@ -93,14 +93,7 @@ def check_all(root: Path, question: Question) -> tuple[list[str], list[ConvoyErr
     if space is not None:
         findings.lines.append(f"space: {space.path}, {listed(space.families)}, {len(space.domains)} hyperparameters")
         _check_space(findings, space, recipe, question, params.search.limits)
-    address = params.cluster.where(os.environ)
-    if params.cluster.is_remote(os.environ):
-        server = findings.attempt(lambda: JobServer(address, insecure=params.cluster.insecure))
-        findings.lines += [f"resources: those of the cluster at {server.address}, whose job a search is"] if server else []
-    elif address != LOCAL:
-        findings.lines.append(f"resources: those of the cluster at {address}")
-    elif (share := findings.attempt(lambda: _share(params.search, space, recipe))) is not None:
-        findings.lines.append(f"resources: {share.slots} trials at once, {share.cpus:g} CPU and {share.gpus:g} GPU each")
+    findings.lines += findings.attempt(lambda: _resources(params, space, recipe)) or []
     findings.lines.append(f"budget: {Budget.of(params.search)}")
     findings.lines += [f"objectives: {', '.join((params.search.metric, *costs))}"] if (costs := params.search.costs) else []
     uri = params.search.tracking_uri or layout.default_tracking_uri(root)
@@ -112,11 +105,25 @@ def check_all(root: Path, question: Question) -> tuple[list[str], list[ConvoyErr
     return findings.lines, findings.problems
 
 
-def _share(params: SearchParams, space: Space | None, recipe: Recipe | None) -> Resources:
-    """What each trial gets, one a GPU as long as nobody knows what they train on."""
+def _resources(params: Params, space: Space | None, recipe: Recipe | None) -> list[str]:
+    """Where trials would run, and what each gets. A job server does not say; raises what joining a cluster does."""
+    address = params.cluster.where(os.environ)
+    if params.cluster.is_remote(os.environ):
+        server = JobServer(address, insecure=params.cluster.insecure)
+        return [f"resources: those of the cluster at {server.address}, whose job a search is"]
+    if address == LOCAL:
+        return [f"resources: {_share(params, space, recipe, [resources.this_machine()])}"]
+    nodes = cluster_nodes.look(address, params.cluster)
+    return [f"cluster: {cluster_nodes.listed(nodes)}", f"resources: {_share(params, space, recipe, nodes)}"]
+
+
+def _share(params: Params, space: Space | None, recipe: Recipe | None, nodes: Sequence[Node]) -> str:
+    """One trial a GPU as long as nobody knows what they train on."""
     if space is not None and recipe is not None:
-        return allot(params, space, recipe).resources
-    return resources.plan(params, [resources.this_machine()])
+        share = Sharing(params.search, space, recipe, gpu_types=params.cluster.wanted_gpus(os.environ)).allot(nodes).resources
+    else:
+        share = resources.plan(params.search, nodes)
+    return f"{share.slots} trials at once, {share.cpus:g} CPU and {share.gpus:g} GPU each"
 
 
 def _check_source(params: Params, root: Path) -> Path | None:

@@ -51,9 +51,9 @@ class Typed:
             process = self.made.head.popen(*command, cwd=FOLDER, output=output, PYTHONPATH=str(REPOSITORY))
             return Driver(process, file)
 
-    def plan(self) -> str:
-        """What `convoy plan` says on the head."""
-        return self.made.head.run("python", "-m", "pipeline", "plan", cwd=FOLDER, PYTHONPATH=str(REPOSITORY))
+    def told(self, command: str) -> str:
+        """What `convoy plan` or `convoy check` says on the head."""
+        return self.made.head.run("python", "-m", "pipeline", command, cwd=FOLDER, PYTHONPATH=str(REPOSITORY))
 
     def trained(self) -> dict[str, list[str]]:
         """Trial key → types of the nodes where its epochs were begun, without repetitions."""
@@ -128,16 +128,18 @@ def test_without_gpus_trials_go_to_nodes_that_have_none_first(tmp_path: Path, mi
         assert [first[1], second[1], third[1]] == [[""], [""], ["A100"]]  # two cores without a GPU
 
 
-def test_a_search_for_one_type_uses_no_other_and_says_what_there_is_and_a_plan_counts_the_nodes_of_its_cluster(
+def test_a_search_for_one_type_uses_no_other_and_says_what_there_is_and_plan_and_check_count_the_nodes_of_its_cluster(
     tmp_path: Path, migrated_mlflow: Path
 ) -> None:
     with typed(tmp_path / "shared") as there:
         project = there.made.project(migrated_mlflow, **LONG | {"trials": 3, "epochs": (2, 4)})
         params = json.loads((project / "params.yaml").read_text())
         here = "a trial is measured on this machine, which has no GPU: on theirs it is less"
-        plan = there.plan()
+        plan = there.told("plan")
         assert f"cluster: 3 nodes, 8 CPUs, 2 GPUs: 1 A100 of 80 GiB, 1 T4 of 16 GiB; {here}" in plan
         assert ", 6 trials at once" in plan
+        check = there.told("check")
+        assert "cluster: 3 nodes, 8 CPUs, 2 GPUs: 1 A100 of 80 GiB, 1 T4 of 16 GiB\nresources: 6 trials at once" in check
         for gpu_types in (["H100"], ["T4"]):
             (project / "params.yaml").write_text(json.dumps(params | {"cluster": params["cluster"] | {"gpu_types": gpu_types}}))
             driver = there.search()
@@ -147,5 +149,5 @@ def test_a_search_for_one_type_uses_no_other_and_says_what_there_is_and_a_plan_c
             "E001 cluster.gpu_types — no node has a GPU of type H100; there are A100, T4 — choose from A100, T4, or set it to any"
         )
         assert why in driver.output
-        assert ", 2 trials at once" in there.plan()
+        assert ", 2 trials at once" in there.told("plan")
         assert [*there.trained().values()] == [["T4"]] * 3

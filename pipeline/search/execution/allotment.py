@@ -123,17 +123,6 @@ class Sharing:
         raise ResourcesMissing("cluster.gpu_types", why=why, remedy=remedy)
 
 
-def allot(
-    params: SearchParams,
-    space: Space,
-    recipe: Recipe,
-    earlier: Callable[[], Iterable[TrialRecord]] = lambda: (),
-    nodes: Sequence[Node] = (),
-) -> Allotment:
-    """On this machine unless `nodes` are given; see Sharing."""
-    return Sharing(params, space, recipe, earlier).allot(nodes or (resources.this_machine(),))
-
-
 def _for_trials(node: Node, params: SearchParams) -> int:
     """The trials for which a node has cores."""
     return int(node.cpus if params.cpus_per_trial == "auto" else node.cpus / max(1.0, params.cpus_per_trial))

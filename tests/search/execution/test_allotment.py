@@ -6,8 +6,7 @@ import pytest
 
 from pipeline.data.preparation.recipe import Recipe
 from pipeline.errors import ResourcesMissing, WrongValue
-from pipeline.search.execution import resources
-from pipeline.search.execution.allotment import Sharing, allot, require_two_images_each
+from pipeline.search.execution.allotment import Sharing, require_two_images_each
 from pipeline.search.execution.packing import GPU_MEGABYTES
 from pipeline.search.execution.resources import Node
 from pipeline.search.settings import SearchParams
@@ -34,14 +33,9 @@ def images() -> Recipe:
     return noise()[1].model_copy(update={"counts": {"train": 1000, "val": 100}})
 
 
-@pytest.fixture
-def one_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
-    """16 cores and a GPU of 8 GiB, as far as counting goes."""
-    for name, value in (("available_cpus", 16), ("available_gpus", 1), ("gpu_bytes", 8 * 2**30)):
-        monkeypatch.setattr(resources, name, lambda value=value: value)
+ONE_GPU = [Node(16, 1, 8 * GIB)]
 
 
-@pytest.mark.usefixtures("one_gpu")
 @pytest.mark.parametrize(
     ("text", "params", "slots"),
     [
@@ -58,11 +52,10 @@ def test_the_largest_network_that_may_be_launched_decides_how_many_share_a_gpu(
     tmp_path: Path, text: str, params: dict[str, object], slots: int
 ) -> None:
     recipe = images()
-    found = allot(SearchParams.model_validate(params), space(tmp_path, text), recipe)
+    found = Sharing(SearchParams.model_validate(params), space(tmp_path, text), recipe).allot(ONE_GPU)
     assert (found.resources.slots, found.gpus) == (slots, 1)
 
 
-@pytest.mark.usefixtures("one_gpu")
 def test_what_trials_took_corrects_it_when_the_study_goes_on(tmp_path: Path) -> None:
     recipe = images()
     trial = Search(tmp_path).conductor().next()
@@ -71,9 +64,9 @@ def test_what_trials_took_corrects_it_when_the_study_goes_on(tmp_path: Path) -> 
     taken = {**searched.draws(1)[0], "train.batch_size": 4096}
     trial.hyperparameters.clear()
     trial.hyperparameters.update(taken)
-    before = allot(SearchParams(), searched, recipe, lambda: [trial]).resources.slots
+    before = Sharing(SearchParams(), searched, recipe, lambda: [trial]).allot(ONE_GPU).resources.slots
     trial.costs[GPU_MEGABYTES] = 3500.0
-    assert allot(SearchParams(), searched, recipe, lambda: [trial]).resources.slots == 1 < before
+    assert Sharing(SearchParams(), searched, recipe, lambda: [trial]).allot(ONE_GPU).resources.slots == 1 < before
 
 
 A100 = Node(16, 1, 80 * GIB, "a", "A100", "a0")
@@ -98,7 +91,7 @@ def test_each_type_of_gpu_has_a_share_of_its_own(
 ) -> None:
     recipe = images()
     text = WIDE.replace(WIDE.splitlines()[5].strip(), "train.batch_size: {type: int, low: 8, high: 1024}")
-    found = allot(SearchParams.model_validate(params), space(tmp_path, text), recipe, nodes=nodes)
+    found = Sharing(SearchParams.model_validate(params), space(tmp_path, text), recipe).allot(nodes)
     each = [(share.pool.gpu_type, share.resources.cpus, share.resources.gpus, share.resources.slots) for share in found.shares]
     assert each == expected
     assert found.resources.slots == sum(slots for *_, slots in expected)
