@@ -93,8 +93,8 @@ def completed(leaderboard: pd.DataFrame) -> pd.DataFrame:
 
 
 def stopped_early(leaderboard: pd.DataFrame) -> pd.DataFrame:
-    """The trials that the stopping rule ended, if they have a value where they stood."""
-    return leaderboard[(leaderboard["state"] == "pruned") & leaderboard["last_value"].notna()]
+    """The trials that the stopping rule or the end of the budget ended, if they have a value where they stood."""
+    return leaderboard[leaderboard["state"].isin(("pruned", "interrupted")) & leaderboard["last_value"].notna()]
 
 
 def _ring(axes: Axes, picked: pd.DataFrame, across: str) -> None:

@@ -10,15 +10,17 @@ import pandas as pd
 from pipeline.search.selection import Selection
 from pipeline.study.records import StudySnapshot, TrialRecord
 
-_ORDER = {state: rank for rank, state in enumerate(("completed", "pruned", "diverged", "out_of_memory", "infeasible", "failed"))}
+_STATES = ("completed", "pruned", "interrupted", "diverged", "out_of_memory", "infeasible", "failed")
+_ORDER = {state: rank for rank, state in enumerate(_STATES)}
 
 _AGAIN = ("reselection_value", "reselection_low", "reselection_high", "reselection")
 
 
 def leaderboard(snapshot: StudySnapshot, selection: Selection | None = None) -> pd.DataFrame:
-    """One row a trial that was launched and has ended, or does not fit, the best first.
+    """One row a trial that was launched and runs no more, or does not fit, the best first.
 
-    `value` of a trial that was stopped is empty, `last_value` is where it stood. Repetitions, which were never run, are left out.
+    `value` of a trial that was stopped, or interrupted by the end of the budget, is empty, `last_value` is where it stood: it may
+    be chosen all the same. Repetitions, which were never run, are left out.
 
     With several objectives each has its column, and `front` says of completed trials whether none beats them in all.
 
@@ -44,9 +46,10 @@ def history(snapshot: StudySnapshot) -> pd.DataFrame:
 
 
 def points(snapshot: StudySnapshot) -> tuple[list[tuple[int, float]], list[tuple[int, float]]]:
-    """(trial number, value) of completed trials, and (trial number, last value) of those stopped early."""
+    """(trial number, value) of completed trials, and (trial number, last value) of those that were stopped or interrupted."""
     completed = [(trial.number, trial.value) for trial in snapshot.trials if trial.value is not None]
-    stopped = [(trial.number, _last(trial, snapshot.metric)) for trial in snapshot.trials if trial.state == "pruned"]
+    ended = [trial for trial in snapshot.trials if trial.state in ("pruned", "interrupted")]
+    stopped = [(trial.number, _last(trial, snapshot.metric)) for trial in ended]
     return completed, [(number, value) for number, value in stopped if value is not None]
 
 

@@ -5,9 +5,11 @@ from dataclasses import replace
 
 import pandas as pd
 
+from pipeline.search.candidates import candidates
 from pipeline.search.choice import Candidate, Ranking
 from pipeline.search.leaderboard import by_cost, curves, history, leaderboard
 from pipeline.search.selection import Reselected, Selection
+from pipeline.search.settings import Reselect
 from pipeline.study.records import State, StudySnapshot, TrialRecord
 from tests.search.driving import epoch
 
@@ -36,10 +38,18 @@ TRIALS = (
 )
 
 
-def test_the_leaderboard_has_the_best_first_and_only_what_has_ended() -> None:
+def test_the_leaderboard_has_the_best_first_and_nothing_that_runs() -> None:
     table = leaderboard(snapshot(*TRIALS))
-    assert table["number"].tolist() == [2, 8, 0, 3, 6, 4, 1]
+    assert table["number"].tolist() == [2, 8, 0, 3, 7, 6, 4, 1]
     assert table["value"].dropna().tolist() == [0.8, 0.8, 0.5]
+
+
+def test_every_trial_that_may_be_chosen_has_its_row_also_one_that_the_end_of_the_budget_interrupted() -> None:
+    study = snapshot(*TRIALS)
+    chosen = candidates(study, Reselect())[0]
+    assert chosen.state == "interrupted"
+    row = leaderboard(study).set_index("number").loc[chosen.number]
+    assert (row["state"], row["last_value"], row["epochs"]) == ("interrupted", 0.9, 1)
 
 
 def test_a_stopped_trial_has_no_value_but_where_it_stood() -> None:
