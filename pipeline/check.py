@@ -19,6 +19,7 @@ from pipeline.data.sources import open_source, to_fetch
 from pipeline.data.sources.downloads import Downloads
 from pipeline.errors import ConvoyError, MissingFile, Problems, WrongValue
 from pipeline.models.layers import layer_table
+from pipeline.mounts import refuse_network
 from pipeline.params import Params, load
 from pipeline.search import feasibility
 from pipeline.search.budget import Budget
@@ -191,15 +192,18 @@ def _named_study(params: Params) -> str | None:
 
 
 def _studies(address: str) -> list[str]:
-    """How the study's database answers, where it is a server; a file is nothing to be told of."""
+    """How the study's database answers, where it is a server; a file is nothing to be told of. Raises NetworkFile."""
     if not database.shared(address):
+        if (file := database.file(address)) is not None:
+            refuse_network(file, "the study")
         return []
     return [f"study: {redacted(address)} answers, with {len(studies.rows(address))} studies so far"]
 
 
 def _reach(uri: str) -> str:
-    """How the tracking store answers; a SQLite file that is not there yet is left for the search to create."""
-    if uri.startswith("sqlite:///") and not Path(uri.removeprefix("sqlite:///")).exists():
+    """How the tracking store answers; a SQLite file that is not there is left for the search to create. Raises NetworkFile."""
+    if uri.startswith("sqlite:///") and not (file := Path(uri.removeprefix("sqlite:///"))).exists():
+        refuse_network(file, "MLflow's database")
         return "will be created"
     with reaching(uri):
         connect(uri).search_experiments(max_results=1)

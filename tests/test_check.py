@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from pipeline import mounts
 from pipeline.check import check_all, question
 from tests.sets import write_idx_set, write_zip
 
@@ -57,6 +58,14 @@ def test_a_hostile_archive_is_found_before_any_work(project: Path) -> None:
     write_zip(project / "pets.zip", {"../cat/0.png": b""})
     _, problems = checked(project, "{source: archive, path: pets.zip}")
     assert [problem[:4] for problem in problems] == ["E901"]
+
+
+def test_databases_that_would_lie_on_a_network_file_system_are_found_before_any_work(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mounts, "file_system", lambda path, listed: ("nfs4", "/home"))
+    _, problems = checked(project, "{source: digits}")
+    assert [problem.partition(" at ")[0] for problem in problems] == ["E220 MLflow's database", "E220 the study"]
 
 
 @pytest.mark.parametrize(("family", "layer", "other"), [("cnn", "max pool 1", "skip 1"), ("resnet", "skip 1", "max pool 1")])
