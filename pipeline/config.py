@@ -68,11 +68,11 @@ def validate(
         return None, [_explain(place, alternatives, model, file) for place, alternatives in problems.items()]
 
 
-def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """A remedy: the nearest known name when there is one, else all of them."""
+def did_you_mean(name: str, known: Iterable[str], otherwise: str = "") -> str:
+    """A remedy: the nearest known name when there is one, else what to do `otherwise`, by default to choose from all of them."""
     known = sorted(known)
     near = difflib.get_close_matches(name, known, n=1)
-    return f"did you mean {near[0]}?" if near else f"choose from {', '.join(known)}"
+    return f"did you mean {near[0]}?" if near else otherwise or f"choose from {', '.join(known)}"
 
 
 def _parse(path: Path) -> CommentedMap:

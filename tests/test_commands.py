@@ -226,7 +226,9 @@ def test_the_help_names_every_command_once(capsys: pytest.CaptureFixture[str]) -
     [
         ("serach", "did you mean search?"),
         ("--debug statsu", "did you mean status?"),
-        ("xyz", "choose from"),
+        ("xyz", "there is no such command — see `convoy --help`"),
+        ("run-jb", "there is no such command — see `convoy --help`"),  # which is for programs
+        ("search --trails 3", "see `convoy search --help`"),
         ("predict x.png --jsn", "did you mean --json?"),
         ("plan now", "see `convoy plan --help`"),
     ],

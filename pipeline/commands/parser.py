@@ -55,7 +55,9 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
     known = {command.name for command in all_commands()}
     word = next((argument for argument in arguments if not argument.startswith("-")), None)
     if word is not None and word not in known:
-        raise UnknownName(f"convoy {word}", why="there is no such command", remedy=did_you_mean(word, known))
+        shown = [command.name for command in all_commands() if not command.hidden]
+        remedy = did_you_mean(word, shown, "see `convoy --help`")
+        raise UnknownName(f"convoy {word}", why="there is no such command", remedy=remedy)
     page = parser()
     options, left = page.parse_known_args(arguments)
     if left:
@@ -66,7 +68,8 @@ def parse(arguments: Sequence[str]) -> argparse.Namespace:
 def _not_taken(word: str, page: argparse.ArgumentParser, command: str) -> UnknownName:
     subparsers = next(action.choices for action in page._actions if isinstance(action, argparse._SubParsersAction))
     taken = [option for option in subparsers[command]._option_string_actions if option.startswith("--")]
-    remedy = did_you_mean(word.partition("=")[0], taken) if word.startswith("-") else f"see `convoy {command} --help`"
+    page_of_it = f"see `convoy {command} --help`"
+    remedy = did_you_mean(word.partition("=")[0], taken, page_of_it) if word.startswith("-") else page_of_it
     return UnknownName(f"convoy {command} {word}", why="it takes no such argument", remedy=remedy)
 
 
