@@ -1,4 +1,4 @@
-# `make repro` and `make test` need git, make and Python 3.11 or newer; everything else is put into .venv.
+# `make repro` and `make test` need Linux, git, make and Python 3.11 or newer; everything else is put into .venv.
 PYTHONS := python3 python3.14 python3.13 python3.12 python3.11
 PYTHON ?= $(shell for python in $(PYTHONS); do \
 	$$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$python && break; done)
@@ -25,7 +25,7 @@ repro: .venv/installed
 	@python -m pipeline status
 	@test "$$VIRTUAL_ENV" = "$(CURDIR)/.venv" || echo 'both after `. .venv/bin/activate`'
 
-## Lint, types and every test but the campaigns.
+## Lint, types and every test but the campaigns and those on clusters.
 test: lint types tests
 
 lint: .venv/installed-test
@@ -54,7 +54,7 @@ campaign: .venv/installed-test
 test-cluster: .venv/installed-test-cluster
 	pytest -m cluster --timeout 2400 tests/cluster
 
-## The accuracy figure of the README: 5 seeds, about 4 minutes on 2 cores.
+## The accuracy figure of the README: 5 seeds, six to seven minutes on 2 cores.
 benchmark: .venv/installed
 	python benchmarks/digits.py
 
