@@ -10,6 +10,7 @@
 #SBATCH --output=slurm-%j.out
 # A Ray cluster for one Slurm job, and `dvc repro` on it; submit it from the project's folder, which all nodes see:
 #   sbatch deploy/slurm.sh
+# CONVOY_STUDY_URI and MLFLOW_TRACKING_URI name servers: in a folder of several machines the study is refused as a file of SQLite.
 # The token is made for this job alone, in a folder that only you may enter, and goes with it. Five minutes before its time is
 # over the search puts its trials aside; submit it again, and it goes on. Lines of SBATCH are EDITed for your machines.
 set -euo pipefail

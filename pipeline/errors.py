@@ -34,7 +34,7 @@ ConvoyError
 ├── SearchStuck E005 (exit 10)
 ├── JobFailed E111 (exit 11)
 ├── Unexpected E000 (exit 1)
-├── Interrupted E130 (exit 130 or 143)
+├── Interrupted E130 (exit 130, 143 or 129)
 └── Problems: several of the above at once, the exit code of the first
 """
 
