@@ -48,7 +48,7 @@ def storage(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     else:
         with Sshd(tmp_path) as server:
             (tmp_path / "home/.ssh").mkdir(parents=True)
-            (tmp_path / "home/.ssh/config").write_text(server.config().read_text())
+            (tmp_path / "home/.ssh/config").write_text(server.config())
             with environment({"HOME": str(tmp_path / "home")}):
                 yield f"ssh://{server.user}@127.0.0.1:{server.port}{tmp_path}/storage"
     opened.cache_clear()

@@ -46,7 +46,7 @@ GROWING: dict[str, Any] = {  # by Ray's stand-in for a cloud, whose nodes are pr
     },
     "head_node_type": "head",
     "upscaling_speed": 1.0,
-    "idle_timeout_minutes": 0.1,
+    "idle_timeout_minutes": 0.2,
     **{name: {} for name in ("auth", "docker", "file_mounts")},
     **dict.fromkeys(("cluster_synced_files", "rsync_exclude", "rsync_filter", "initialization_commands"), _EMPTY),
     **{f"{kind}setup_commands": _EMPTY for kind in ("", "head_", "worker_")},
