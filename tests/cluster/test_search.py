@@ -123,10 +123,12 @@ def test_a_node_that_joins_with_other_code_ends_the_search_before_it_trains_and_
         project = made.project(migrated_mlflow, **LONG)
         driver = made.search()
         training(made, driver, 1)
-        shutil.copytree(REPOSITORY / "pipeline", made.shared / "other/pipeline")
-        with (made.shared / "other/pipeline/layout.py").open("a") as file:
+        other = made.shared / "other"
+        shutil.copytree(REPOSITORY / "pipeline", other / "pipeline")
+        with (other / "pipeline/layout.py").open("a") as file:
             file.write("# changed\n")
-        (late,) = made.join(PYTHONPATH=str(made.shared / "other"))
+        (other / "sitecustomize.py").write_text(f"import sys\nsys.path.insert(0, {str(other)!r})\n")  # before what Ray brought
+        (late,) = made.join(PYTHONPATH=str(other))
         assert driver.end(120) == 10, driver.output
         name = late.run("hostname").strip()
         assert f"E003 Convoy — the workers of {name} import other code — take Convoy off its PYTHONPATH" in driver.output

@@ -34,7 +34,7 @@ def look(address: str, params: ClusterParams) -> tuple[Node, ...]:
         there = present()
         with_gpus = [one for one in there if one.gpus]
         asked = node_tasks.ask(with_gpus, node.glance)
-        seen: dict[str, Seen] = {one.node_id: node_tasks.answer(one, asked[one.node_id]) for one in with_gpus}
+        seen: dict[str, Seen] = {one.node_id: said for one, said in node_tasks.answers(with_gpus, asked)}
     finally:
         ray.shutdown()
     if not there:

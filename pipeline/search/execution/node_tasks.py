@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from pipeline.errors import OtherVersion
-from pipeline.search.execution.ray_nodes import RayNode
+from pipeline.search.execution.ray_nodes import RayNode, present
 
 _SECONDS = 120.0  # in which a node has fetched our code and answered
 
@@ -41,12 +41,16 @@ def answer_so_far(asked: Any) -> Any:
     return None
 
 
-def answer(node: RayNode, asked: Any) -> Any:
-    """What the node says; raises OtherVersion for one that cannot run our code."""
+def answers(nodes: Sequence[RayNode], asked: Mapping[str, Any]) -> Iterator[tuple[RayNode, Any]]:
+    """Each node and what it says, except those that went meanwhile; raises OtherVersion for one that cannot run our code."""
     import ray
 
-    try:
-        return ray.get(asked, timeout=_SECONDS)
-    except Exception as error:  # whatever Ray says of such a node
-        why, remedy = " ".join(str(error).split()[-30:]), "install what Convoy needs there, see docs/cluster.md"
-        raise OtherVersion("a node", where=str(node), why=why, remedy=remedy) from error
+    for node in nodes:
+        try:
+            said = ray.get(asked[node.node_id], timeout=_SECONDS)
+        except Exception as error:  # whatever Ray says of such a node
+            if node not in present():
+                continue
+            why, remedy = " ".join(str(error).split()[-30:]), "install what Convoy needs there, see docs/cluster.md"
+            raise OtherVersion("a node", where=str(node), why=why, remedy=remedy) from error
+        yield node, said

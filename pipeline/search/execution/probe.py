@@ -34,8 +34,8 @@ def probe(nodes: Sequence[RayNode], wanted: Wanted, params: ClusterParams) -> di
     arguments = {one.node_id: (wanted.place, nonce, f"{SHARED}-{one.node_id}", wanted.shards) for one in nodes}
     asked = node_tasks.ask(nodes, node.look, arguments)
     found: dict[str, Seen] = {}
-    for one in nodes:
-        seen = found[one.node_id] = node_tasks.answer(one, asked[one.node_id])
+    for one, seen in node_tasks.answers(nodes, asked):
+        found[one.node_id] = seen
         _require(seen, str(one), wanted, params)
         if storage.read(f"{SHARED}-{one.node_id}") != nonce.encode():
             raise _not_shared(wanted.place, str(one), "what it writes there is not seen here", params)
