@@ -28,6 +28,7 @@ class Phases:
     ) -> None:
         self._search, self._facts, self._reselect, self._idle = search, facts, reselect, idle
         self._reselection: Reselection | None = None
+        self._search_closed = False
         self._live: set[str] = set()
         self._failure: ConvoyError | None = None
 
@@ -75,11 +76,11 @@ class Phases:
     def exhausted(self) -> bool:
         """Whether nothing is left to hand out."""
         self._go_over_when_due()
-        return self.over or self._at_work.exhausted()
+        return self.over or (self._at_work.exhausted() and not self._due)
 
     def next(self) -> TrialRecord | None:
-        """The next run to train, committed before it does; None when there is none, or none while others run."""
-        if self.exhausted():
+        """The next run to train, committed before it does; None when there is none, or none yet (see `live` and `behind`)."""
+        if self.exhausted() or self._due:
             self._make_use_of_the_room()
             return None
         run = self._at_work.next()
@@ -121,11 +122,24 @@ class Phases:
             idle, self._idle = self._idle, None
             idle()
 
+    @property
+    def _due(self) -> bool:
+        """Whether the search is done and its reselection has not begun."""
+        wanted = self._reselect is not None and not self.reselecting
+        return wanted and not self._live and not self.over and self._search.exhausted()
+
     def _go_over_when_due(self) -> bool:
-        """From the search to the reselection; whether that was done now."""
-        if self._reselect is None or self.reselecting or self._live or self.over or not self._search.exhausted():
+        """From the search to the reselection; whether that was done now, and not as long as the database is away.
+
+        The study is read again for it, which would wait until all of the search is committed, without another turn meanwhile.
+        """
+        if self._reselect is None or not self._due:
             return False
-        self._search.close(self._facts())
+        if not self._search_closed:
+            self._search.close(self._facts())
+            self._search_closed = True
+        if self.behind:
+            return False
         try:
             self._reselection = self._reselect()
         except (StudyUnreachable, StudyBusy, DiskError, StudyLost) as problem:

@@ -12,7 +12,10 @@ from pathlib import Path
 import pytest
 
 from pipeline.errors import StudyBusy, StudyUnreachable
+from pipeline.search import decisions
+from pipeline.search.candidates import plan
 from pipeline.search.conductor import Conductor
+from pipeline.search.settings import SearchParams
 from pipeline.study import clerk, store
 from pipeline.study.claim import claimed
 from pipeline.study.records import TrialRecord
@@ -31,6 +34,7 @@ class OnServer(Search):
     address: str = ""
     said: list[str] = field(default_factory=list)
     opened: ExitStack = field(default_factory=ExitStack)
+    study: store.Study = field(init=False)  # as it was opened last
 
     @property
     def url(self) -> str:
@@ -40,9 +44,9 @@ class OnServer(Search):
     def open(self, row: store.StudyRow) -> store.Study:
         """As the driver that holds it."""
         claim = self.opened.enter_context(claimed(self.url, STUDY, OWNER))
-        study, _ = store.create(self.url, row, claim, tell=self.said.append)
-        self.opened.callback(study.close)
-        return study
+        self.study, _ = store.create(self.url, row, claim, tell=self.said.append)
+        self.opened.callback(self.study.close)
+        return self.study
 
 
 @pytest.fixture
@@ -196,3 +200,22 @@ def test_a_conductor_says_why_it_cannot_go_on_as_one_line(
     search.work(conductor)
     assert "E410 the study's database at postgresql://127.0.0.1" in str(conductor.failure)
     assert Postgres.PASSWORD not in str(conductor.failure) and "run the same command again" in str(conductor.failure)
+
+
+def test_a_search_that_ends_while_the_database_is_away_reselects_when_it_is_back(search: OnServer, proxy: Proxy) -> None:
+    conductor = search.conductor(trials=2)
+    params = SearchParams.model_validate({"trials": 2})
+    study = search.study
+    phases = decisions.phases(conductor, params, study, lambda: plan(study.snapshot(), params.reselect, 0), {}, None)
+    search.listener = after(2, lambda: proxy.behave("refuse"))
+    turns: list[float] = []
+
+    def another_turn() -> None:
+        turns.append(time.monotonic())
+        if len(turns) == 20:
+            proxy.behave("pass")
+
+    search.while_behind = another_turn
+    search.work(phases)
+    assert turns[19] - turns[0] < 5 and "is back" in search.said[-1]
+    assert [rerun.run.state for rerun in search.snapshot().reruns] == ["completed"] * 4
