@@ -45,7 +45,7 @@ def value_at(share: float, distribution: BaseDistribution) -> Any:
     assert isinstance(distribution, IntDistribution | FloatDistribution), "Optuna has no others"
     low, high, step = distribution.low, distribution.high, distribution.step
     if step is not None and not distribution.log:
-        return type(low)(low + int(share * (round((high - low) / step) + 1)) * step)
+        return min(type(low)(low + int(share * (round((high - low) / step) + 1)) * step), high)  # 3 · 0.1 > 0.3
     if isinstance(distribution, IntDistribution):  # by the logarithm: as if every whole number reached half a step either way
         return min(max(round(_between(low - 0.5, high + 0.5, share, log=True)), low), high)
     return min(_between(low, high, share, log=distribution.log), high)

@@ -25,6 +25,8 @@ TABLE = [
     (FloatDistribution(1e-4, 1, log=True), 0.5, 1e-2),
     (FloatDistribution(0, 1, step=0.25), 0.0, 0.0),
     (FloatDistribution(0, 1, step=0.25), 0.999, 1.0),
+    (FloatDistribution(0, 0.3, step=0.1), 0.999, 0.3),
+    (FloatDistribution(0.1, 0.7, step=0.2), 0.999, 0.7),
 ]
 
 
