@@ -188,12 +188,15 @@ class Conductor:
 
     def _promoted(self) -> TrialRecord | None:
         """The next of the trials told to wait that is to go on."""
-        key = None if self.over else self._due()
-        if key is None:
-            return None
-        self._waiting.remove(key)
-        self._study.resume(key)
-        return self._roster.resumed(key)
+        while not self.over and (key := self._due()) is not None:
+            self._waiting.remove(key)
+            self._study.resume(key)
+            trial = self._roster.resumed(key)
+            end = self._launching.refusal(trial)  # the limits may be others than when it began
+            if end is None:
+                return trial
+            self._ends.end(key, end)
+        return None
 
     def _due(self) -> str | None:
         """Which trial that waits is to go on: whom the rule lets; or, if all else is done and no trial came to its end, one."""

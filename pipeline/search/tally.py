@@ -51,17 +51,20 @@ class Tally:
 
     def stopped(self, trial: TrialRecord) -> None:
         """A trial that counts has trained as far as it will, unless it goes on; told of the same one again, nothing changes."""
-        place = bisect.bisect_left(self._ends, trial.number)
-        if self._ends[place : place + 1] != [trial.number]:
-            self._ends.insert(place, trial.number)
+        self._ends[self._place(trial)] = [trial.number]
 
     def ended(self, trial: TrialRecord) -> None:
         """A trial has come to its end."""
         if trial.state in UNCOUNTED:
             self._asked -= 1
+            self._ends[self._place(trial)] = []  # it may have been stopped before the limits were lowered
             return
         self.stopped(trial)
         before, self.best = self.best, best([trial] if self.best is None else [self.best, trial], self._direction)
         self.records += self.best is not before
         if self._objectives and trial.state == "completed":
             self.front = front([*self.front, trial], self._direction, self._objectives)
+
+    def _place(self, trial: TrialRecord) -> slice:
+        """Of its number among the ends; empty, where it would be, as long as it is not there."""
+        return slice(bisect.bisect_left(self._ends, trial.number), bisect.bisect_right(self._ends, trial.number))

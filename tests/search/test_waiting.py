@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
+from pipeline.errors import OverLimit
 from pipeline.study.records import TrialRecord
+from pipeline.training.hyperparameters import Value
 from pipeline.training.metrics import EpochMetrics
 from tests.search.driving import SPACE, Search, epoch, story
 
@@ -111,6 +114,24 @@ def test_a_rule_that_does_not_pause_ends_what_another_told_to_wait(tmp_path: Pat
     search.work(conductor)
     conductor.close({})
     assert states(search) == ["completed", "pruned", "pruned", "completed"]
+
+
+def test_what_waits_and_is_over_a_limit_that_was_set_since_is_trained_no_more(tmp_path: Path) -> None:
+    search = Search(tmp_path, FOUR_EPOCHS, measure=falling)
+    search.work(search.conductor(**HALVES, trials=3), epochs=2)
+    (waiting,) = search.snapshot().trials
+    assert waiting.state == "paused"
+
+    def fits(hyperparameters: Mapping[str, Value]) -> None:
+        if hyperparameters == waiting.hyperparameters:
+            raise OverLimit("parameters", why="2, but search.limits.parameters is 1", remedy="raise it")
+
+    search.fits = fits
+    conductor = search.conductor(**HALVES, trials=3)
+    search.work(conductor)
+    assert states(search) == ["infeasible", "completed", "paused", "paused"]
+    assert trained(search) == [2, 4, 2, 2]
+    assert conductor.progress().done == search.conductor(**HALVES, trials=3).progress().done == 3
 
 
 def test_waiting_ones_count_as_done_and_are_told_of(tmp_path: Path) -> None:
