@@ -48,7 +48,8 @@ class Ends:
 
     def verdict(self, trial: TrialRecord, stop: bool) -> Outcome | None:
         """The end of a trial by its epochs, or because the rule says stop; None while it is to go on."""
-        return verdict(trial, self._params.metric, self._params.stopping if stop and not trial.audited else "")
+        rule = "an earlier rule" if trial.state == "paused" and not self._rule.pauses else self._params.stopping
+        return verdict(trial, self._params.metric, rule if stop and not trial.audited else "")
 
     def conclude(self, key: str, outcome: Outcome) -> None:
         """A trial that trained is at its end, or is to wait: what a rule stops that pauses may go on."""

@@ -114,6 +114,7 @@ def test_a_rule_that_does_not_pause_ends_what_another_told_to_wait(tmp_path: Pat
     search.work(conductor)
     conductor.close({})
     assert states(search) == ["completed", "pruned", "pruned", "completed"]
+    assert {trial.reason for trial in search.snapshot().trials} == {"", "stopped by an earlier rule after 2 of 4 epochs"}
 
 
 def test_what_waits_and_is_over_a_limit_that_was_set_since_is_trained_no_more(tmp_path: Path) -> None:
