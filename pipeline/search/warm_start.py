@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from pipeline.search.spaces.domains import Fixed
 from pipeline.search.spaces.space import Space
-from pipeline.study import store, tables
+from pipeline.study import store, studies
 from pipeline.study.records import StudyRow, StudySnapshot, TrialRecord
 from pipeline.training.hyperparameters import Value
 from pipeline.training.metrics import direction
@@ -30,20 +30,21 @@ def earlier_best(url: str, row: StudyRow, space: Space, count: int) -> list[Earl
     """At most `count` different configurations: the best of each earlier study, the latest one first, then each second best.
 
     Only trials that ended before the study of `row` began count, so that the answer is the same whenever this study goes on.
+    Raises StudyUnreachable.
     """
     if count == 0:
         return []
     same = [
         other
-        for other in reversed(tables.study_rows(tables.connect(url)))
+        for other in reversed(studies.rows(url))
         if other.study_id != row.study_id and other.identity.get("space") == row.identity["space"] and other.metric == row.metric
     ]
     ranked = [_ranked(store.read(url, other.study_id), row.created_at, space) for other in same]
     found: list[Earlier] = []
     for candidate in itertools.chain.from_iterable(itertools.zip_longest(*ranked)):
-        if candidate is not None and candidate.point not in [known.point for known in found]:
+        if len(found) < count and candidate is not None and candidate.point not in [known.point for known in found]:
             found.append(candidate)
-    return found[:count]
+    return found
 
 
 def with_first_points(space: Space, earlier: Sequence[Earlier]) -> Space:

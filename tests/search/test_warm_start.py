@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.errors import StudyUnreachable
 from pipeline.search.warm_start import earlier_best, with_first_points
 from pipeline.study import store
 from pipeline.study.records import Outcome, StudyRow
@@ -42,6 +43,11 @@ def test_the_best_of_each_earlier_study_in_turn_the_latest_first(url: str, tmp_p
     assert layers(url, tmp_path, 9) == [4, 1, 3, 2]
     assert layers(url, tmp_path, 2) == [4, 1]
     assert layers(url, tmp_path, 0) == []
+
+
+def test_a_database_that_is_away_is_told_as_such(tmp_path: Path) -> None:
+    with pytest.raises(StudyUnreachable):
+        earlier_best("postgresql://127.0.0.1:1/studies", OURS, space(tmp_path, TEXT), 1)
 
 
 def test_a_configuration_that_was_good_twice_is_tried_once(url: str, tmp_path: Path) -> None:
