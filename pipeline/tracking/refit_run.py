@@ -25,7 +25,7 @@ from pipeline.tracking.wanted import (
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
-    from mlflow.entities import DatasetInput, Metric, Run
+    from mlflow.entities import DatasetInput, Metric, Run, RunTag
 
 MODEL_TAG = "convoy.model_digest"
 INHERITED = (DATA_TAG, SPACE_TAG, GIT_COMMIT_TAG)  # from the run of the study
@@ -36,25 +36,18 @@ def log_refit(client: MlflowClient, experiment: str, model: FinishedModel) -> st
     """The id of the one run of this model, complete; calling it again adds nothing."""
     from mlflow.entities import Param
 
-    run = _run(client, experiment, model)
+    run, study = _run(client, experiment, model), _run_of_the_study(client, experiment, model)
     run_id = str(run.info.run_id)
     params = [Param(name, str(value)) for name, value in model.facts["hyperparameters"].items()]
-    runs.log(client, run_id, _metrics(model, run.info.start_time), params)
+    runs.log(client, run_id, _metrics(model, run.info.start_time), params, _tags_of_the_study(run, study))
     client.log_inputs(run_id, [_dataset(model)])
     _log_files(client, run_id, model)
     if run.info.status != "FINISHED":
         client.set_terminated(run_id, "FINISHED")
-    _link_from_the_study(client, run, experiment)
+    if study is not None:  # its note leads to its winner
+        note = with_best(study.data.tags.get(NOTE_TAG, ""), refit_link(run.data.tags[TRIAL_TAG], run_id, experiment))
+        client.set_tag(study.info.run_id, NOTE_TAG, note)
     return run_id
-
-
-def _link_from_the_study(client: MlflowClient, run: Run, experiment: str) -> None:
-    """The note of the study leads to its winner."""
-    if PARENT_TAG in run.data.tags:
-        parent = client.get_run(run.data.tags[PARENT_TAG])
-        note = parent.data.tags.get(NOTE_TAG, "")
-        link = refit_link(run.data.tags[TRIAL_TAG], str(run.info.run_id), experiment)
-        client.set_tag(parent.info.run_id, NOTE_TAG, with_best(note, link))
 
 
 def _run(client: MlflowClient, experiment: str, model: FinishedModel) -> Run:
@@ -63,12 +56,23 @@ def _run(client: MlflowClient, experiment: str, model: FinishedModel) -> Run:
         return runs.keep_one(client, found)
     study_id, trial_key = str(model.facts["study_id"]), str(model.facts["trial_key"])
     tags = {KIND_TAG: "refit", MODEL_TAG: model.digest, STUDY_TAG: study_id, TRIAL_TAG: trial_key}
-    tags[NAME_TAG] = f"refit of {trial_key}"
-    parents = client.search_runs([experiment], f"tags.`{KIND_TAG}` = 'study' AND tags.`{STUDY_TAG}` = '{study_id}'")
-    if parents:
-        tags[PARENT_TAG] = parents[0].info.run_id
-        tags |= {name: value for name, value in parents[0].data.tags.items() if name in INHERITED}
-    return client.create_run(experiment, tags=tags)
+    return client.create_run(experiment, tags=tags | {NAME_TAG: f"refit of {trial_key}"})
+
+
+def _run_of_the_study(client: MlflowClient, experiment: str, model: FinishedModel) -> Run | None:
+    """As MLflow shows it now: somebody may have deleted an earlier one, or the study was not sent yet."""
+    wanted = f"tags.`{KIND_TAG}` = 'study' AND tags.`{STUDY_TAG}` = '{model.facts['study_id']}'"
+    return next(iter(client.search_runs([experiment], wanted)), None)
+
+
+def _tags_of_the_study(run: Run, study: Run | None) -> list[RunTag]:
+    """The run hangs below that of the study, and has what it takes from it unless it has that already."""
+    from mlflow.entities import RunTag
+
+    if study is None:
+        return []
+    taken = {name: value for name, value in study.data.tags.items() if name in INHERITED and name not in run.data.tags}
+    return [RunTag(name, value) for name, value in {PARENT_TAG: study.info.run_id, **taken}.items()]
 
 
 def _metrics(model: FinishedModel, started: int) -> list[Metric]:

@@ -64,6 +64,20 @@ def test_the_refit_run_tells_all_and_hangs_below_its_study(mlflow_uri: str, mode
     assert registration.run_id in note.splitlines()[0] and note.count("- best:") == 1
 
 
+def test_a_refit_run_whose_study_was_deleted_hangs_below_the_new_one(mlflow_uri: str, model: FinishedModel) -> None:
+    shown = study(trial(3), finished=True)
+    first = project_study(shown, mlflow_uri, "convoy").parent_run_id
+    registration = register(model, "convoy-bands", mlflow_uri, "convoy")
+    client = MlflowClient(mlflow_uri)
+    client.delete_run(first)
+
+    assert register(model, "convoy-bands", mlflow_uri, "convoy") == registration
+
+    second = project_study(shown, mlflow_uri, "convoy").parent_run_id
+    register(model, "convoy-bands", mlflow_uri, "convoy")
+    assert client.get_run(registration.run_id).data.tags["mlflow.parentRunId"] == second != first
+
+
 def test_registering_the_same_model_again_makes_nothing_new(mlflow_uri: str, model: FinishedModel) -> None:
     first = register(model, "convoy-bands", mlflow_uri, "convoy")
     client = MlflowClient(mlflow_uri)
