@@ -33,8 +33,8 @@ def _act(options: argparse.Namespace) -> None:
     study_id = searched if searched and studies.known(url, searched) else latest.study_id
     uri = project.tracking_uri(root, parameters)
 
-    def watched(trials: Sequence[TrialRecord]) -> Iterator[TrialRecord]:
-        return progress.shown(trials, len(trials), "sync", "trials")
+    def watched(runs: Sequence[TrialRecord]) -> Iterator[TrialRecord]:
+        return progress.shown(runs, len(runs), "sync", "runs")
 
     done = show(store.read(url, study_id), uri, parameters.search.experiment, watch=watched)
     address = redacted(uri)

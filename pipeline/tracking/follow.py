@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _PAUSES = 10  # a pause is at least this many times as long as the pass before it
 _LONGEST_PAUSE = 60.0  # seconds, while it is away: doubled from pass to pass, so that a server in distress is left alone
 _LAST_ATTEMPTS = 2  # the client itself repeats no request
-_STUCK_SECONDS = 60.0  # at the end, without a trial that is done: it answers so slowly that nobody waits for it
+_STUCK_SECONDS = 60.0  # at the end, without a run that is done: it answers so slowly that nobody waits for it
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class Follower:
         self._problem: TrackingUnreachable | StudyUnreachable | None = None
         self._bug: BaseException | None = None
         self._passes = 0
-        self._moved_at = time.monotonic()  # when a trial was taken up last
+        self._moved_at = time.monotonic()  # when a trial or a rerun was taken up last
         self._shown: Shown | None = None  # None: MLflow is to be looked through
         self._thread = threading.Thread(target=self._run, name="mlflow-projection", daemon=True)
         self._thread.start()
@@ -58,7 +58,7 @@ class Follower:
         while self._thread.is_alive() and time.monotonic() - self._moved_at < _STUCK_SECONDS:
             self._thread.join(0.1)
         if self._thread.is_alive():
-            why, remedy = f"it has not taken one trial in {_STUCK_SECONDS:g} s", "look after it, then run `convoy sync`"
+            why, remedy = f"it has not taken one run in {_STUCK_SECONDS:g} s", "look after it, then run `convoy sync`"
             self._problem = TrackingUnreachable("MLflow", where=redacted(self._uri), why=why, remedy=remedy)
         if self._bug is not None:
             raise self._bug
@@ -82,10 +82,10 @@ class Follower:
             if self._problem is None:
                 return
 
-    def _moving(self, trials: Sequence[TrialRecord]) -> Iterator[TrialRecord]:
-        for trial in trials:
+    def _moving(self, runs: Sequence[TrialRecord]) -> Iterator[TrialRecord]:
+        for run in runs:
             self._moved_at = time.monotonic()
-            yield trial
+            yield run
 
     def _pass(self) -> float:
         begun = time.monotonic()

@@ -54,13 +54,13 @@ class Projection:
 
 @dataclass
 class Shown:
-    """What MLflow shows of a study as far as this process has seen to it: the run of each key, and each trial as it was sent.
+    """What MLflow shows of a study as far as this process has seen to it: the run of each key, and what was sent under it.
 
     `front`: the keys of the trials that were on it then; `refit`: the trial that was refitted and the run of that, if any was.
     """
 
     run_ids: dict[str, str] = field(default_factory=dict)
-    trials: dict[str, TrialRecord] = field(default_factory=dict)
+    sent: dict[str, TrialRecord] = field(default_factory=dict)
     front: frozenset[str] = frozenset()
     refit: tuple[str, str] | None = None
     experiment_tags: dict[str, str] = field(default_factory=dict)
@@ -75,8 +75,8 @@ def project(
 ) -> Projection:
     """Make MLflow equal to the study; raises TrackingUnreachable saying what is left, after which it may be called again.
 
-    Whatever is not in `shown`, or all without it, is looked up; a trial that is the same value as last time is passed over.
-    `watch` is given the trials and gives them back, one when it is taken up.
+    Whatever is not in `shown`, or all without it, is looked up; what is the same value as last time is passed over.
+    `watch` is given the trials and reruns and gives them back, one when it is taken up.
     """
     done = Projection()
     shown = Shown() if shown is None else shown
@@ -100,22 +100,19 @@ def _project(
     present = {} if shown.run_ids else _present(client, snapshot.study_id, shown, done)
     parent = _begin(client, study_run(snapshot), present, shown, done)
     done.parent_run_id = str(parent.info.run_id)
-    front = snapshot.front()
+    front, reruns = snapshot.front(), {rerun.run.key: rerun for rerun in snapshot.reruns}
     for moved in front ^ shown.front:
-        shown.trials.pop(moved, None)
+        shown.sent.pop(moved, None)
     shown.front = front
-    for trial in watch(snapshot.trials):
-        if shown.trials.get(trial.key) is not trial:
-            wanted = trial_run(snapshot, trial, front)
+    for run in watch([*snapshot.trials, *(rerun.run for rerun in snapshot.reruns)]):
+        rerun = reruns.get(run.key)
+        if shown.sent.get(run.key) != run:
+            wanted = trial_run(snapshot, run, front) if rerun is None else rerun_run(snapshot, rerun)
             wanted.tags[PARENT_TAG] = done.parent_run_id
-            _show(client, wanted, present, shown, done)
-            shown.trials[trial.key] = trial
-        done.trials_done += 1
-    for rerun in snapshot.reruns:
-        wanted = rerun_run(snapshot, rerun)
-        wanted.tags[PARENT_TAG] = done.parent_run_id
-        _show(client, wanted, present, shown, done)
-        done.reruns_done += 1
+            _make_equal(client, wanted, _begin(client, wanted, present, shown, done), done)
+            shown.sent[run.key] = run
+        done.trials_done += rerun is None
+        done.reruns_done += rerun is not None
     _make_equal(client, study_run(snapshot, _best_link(snapshot, shown, done.experiment_id)), parent, done)
     _describe(client, experiment_tags(snapshot), shown, done)
 
@@ -145,10 +142,6 @@ def _left(snapshot: StudySnapshot, done: Projection) -> str:
     trials, reruns = len(snapshot.trials), len(snapshot.reruns)
     said = f"{trials - done.trials_done} of {trials} trials"
     return f"{said} and {reruns - done.reruns_done} of {reruns} reruns" if reruns else said
-
-
-def _show(client: MlflowClient, wanted: WantedRun, present: Mapping[str, Run], shown: Shown, done: Projection) -> None:
-    _make_equal(client, wanted, _begin(client, wanted, present, shown, done), done)
 
 
 def _begin(client: MlflowClient, wanted: WantedRun, present: Mapping[str, Run], shown: Shown, done: Projection) -> Run:

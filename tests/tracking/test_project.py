@@ -7,6 +7,7 @@ import shutil
 import socket
 import sqlite3
 import time
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,7 +15,7 @@ import pytest
 from mlflow import MlflowClient
 
 from pipeline.errors import TrackingUnreachable
-from pipeline.study.records import State
+from pipeline.study.records import State, TrialRecord
 from pipeline.tracking.project import Shown, project
 from pipeline.tracking.views import experiment_tags
 from tests.tracking.studies import BEGUN, Runs, epoch, finished, rerun, several, study, trial
@@ -343,16 +344,28 @@ def unused_port() -> int:
 
 
 def test_what_was_shown_before_is_passed_over_and_what_has_changed_is_sent(mlflow_uri: str, runs: Runs) -> None:
-    shown, ended, running = Shown(), trial(0), trial(1, "running", epochs=1)
-    project(study(ended, running), mlflow_uri, "convoy", shown)
+    shown, again = Shown(), rerun(trial(0))
+    project(replace(study(trial(0), trial(1, "running", epochs=1)), reruns=(again,)), mlflow_uri, "convoy", shown)
     for run in runs.by_key().values():
-        if run.data.tags["convoy.kind"] == "trial":
+        if run.data.tags["convoy.kind"] != "study":
             runs.client.delete_run(run.info.run_id)
 
-    done = project(study(ended, replace(running, epochs=trial(1).epochs[:1])), mlflow_uri, "convoy", shown)
+    done = project(replace(study(trial(0), trial(1, "running", 2)), reruns=(again,)), mlflow_uri, "convoy", shown)
     assert (done.created, sorted(runs.by_key())) == (1, ["abcdef01-0001", "abcdef0123456789"])
 
-    done = project(study(ended, trial(1), trial(2)), mlflow_uri, "convoy", shown)
-    assert (done.created, done.updated, done.epochs_sent) == (1, 2, 5)
-    assert project(study(ended, trial(1), trial(2)), mlflow_uri, "convoy").created == 1, "without it everything is looked up"
+    done = project(replace(study(trial(0), trial(1), trial(2)), reruns=(again,)), mlflow_uri, "convoy", shown)
+    assert (done.created, done.updated, done.epochs_sent, done.reruns_done) == (1, 2, 4, 1)
+    assert project(study(trial(0), trial(1), trial(2)), mlflow_uri, "convoy").created == 1, "without it everything is looked up"
     assert len(runs.by_key()) == 4
+
+
+def test_whoever_watches_sees_every_trial_and_rerun_taken_up(mlflow_uri: str) -> None:
+    seen: list[str] = []
+
+    def watch(taken: Sequence[TrialRecord]) -> Iterator[TrialRecord]:
+        for run in taken:
+            seen.append(run.key)
+            yield run
+
+    project(replace(study(trial(0), trial(1)), reruns=(rerun(trial(0)),)), mlflow_uri, "convoy", watch=watch)
+    assert seen == ["abcdef01-0000", "abcdef01-0001", "abcdef01-0000-s1"]
