@@ -18,7 +18,7 @@ class Launching:
     What takes longer than `latency_ms` for an image is found out on the worker, before the first epoch.
     """
 
-    def __init__(self, runs: Runs, require: Callable[[Mapping[str, Value]], None], latency_ms: float | None = None) -> None:
+    def __init__(self, runs: Runs, require: Callable[[Mapping[str, Value]], None], latency_ms: float | None) -> None:
         self._runs, self._require, self._latency_ms = runs, require, latency_ms
         self._latest_misfit = ""
         self.too_slow_in_a_row = 0

@@ -14,7 +14,7 @@ from pipeline.training.metrics import EpochMetrics
 class Tally:
     """Sums over the trials of a study, told of each that is asked for, each epoch trained and each end."""
 
-    def __init__(self, direction: str, trials: Iterable[TrialRecord] = (), objectives: Sequence[str] = ()) -> None:
+    def __init__(self, direction: str, trials: Iterable[TrialRecord], objectives: Sequence[str] = ()) -> None:
         """`trials`: those that the study holds already; `objectives`: of which less is wanted, beside the metric."""
         self._direction, self._objectives = direction, objectives
         self._asked, self._worker_seconds = 0, 0.0

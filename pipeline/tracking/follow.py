@@ -15,7 +15,7 @@ from pipeline.study.records import StudySnapshot, TrialRecord
 from pipeline.tracking import server_clock
 
 if TYPE_CHECKING:
-    from pipeline.tracking.project import Projection, Shown
+    from pipeline.tracking.project import Shown
 
 _PAUSES = 10  # a pause is at least this many times as long as the pass before it
 _LONGEST_PAUSE = 60.0  # seconds, while it is away: doubled from pass to pass, so that a server in distress is left alone
@@ -25,9 +25,8 @@ _STUCK_SECONDS = 60.0  # at the end, without a run that is done: it answers so s
 
 @dataclass(frozen=True)
 class Followed:
-    """What the last pass did, or why MLflow is not equal to the study; `passes` counts the successful ones."""
+    """Why MLflow is not equal to the study, if it is not; `passes` counts the successful ones."""
 
-    projection: Projection | None
     problem: TrackingUnreachable | StudyUnreachable | None
     passes: int
 
@@ -39,7 +38,6 @@ class Follower:
         """`snapshot` is called in the thread and must not share a database connection with the caller."""
         self._snapshot, self._uri, self._experiment, self._pause = snapshot, uri, experiment, pause_seconds
         self._stopping = threading.Event()
-        self._projection: Projection | None = None
         self._problem: TrackingUnreachable | StudyUnreachable | None = None
         self._bug: BaseException | None = None
         self._passes = 0
@@ -62,7 +60,7 @@ class Follower:
             self._problem = TrackingUnreachable("MLflow", where=redacted(self._uri), why=why, remedy=remedy)
         if self._bug is not None:
             raise self._bug
-        return Followed(self._projection, self._problem, self._passes)
+        return Followed(self._problem, self._passes)
 
     def _run(self) -> None:
         try:
@@ -93,7 +91,7 @@ class Follower:
 
         shown, self._shown = self._shown or Shown(), None
         try:
-            self._projection = project(self._snapshot(), self._uri, self._experiment, shown, self._moving)
+            project(self._snapshot(), self._uri, self._experiment, shown, self._moving)
             self._shown = shown
             self._problem = None
             self._passes += 1
@@ -109,7 +107,7 @@ class NotFollowed:
 
     def stop(self) -> Followed:
         """Nothing was done."""
-        return Followed(None, None, 0)
+        return Followed(None, 0)
 
 
 def follow(

@@ -16,11 +16,10 @@ Alias = Literal["champion", "challenger"]
 
 @dataclass(frozen=True)
 class Verdict:
-    """The alias that a version deserves, why, and what it was compared by, if anything."""
+    """The alias that a version deserves, and why."""
 
     alias: Alias
     reason: str
-    paired: Paired | None = None
 
 
 @dataclass(frozen=True)
@@ -53,12 +52,12 @@ def judge(paired: Paired, champion: str, params: RegisterParams) -> Verdict:
     told = figures(paired, champion)
     if params.rule == "no-worse":
         if paired.difference < -params.margin:
-            return Verdict("challenger", f"worse on the same test images: {told}", paired)
-        return Verdict("champion", f"no worse on the same test images: {told}", paired)
+            return Verdict("challenger", f"worse on the same test images: {told}")
+        return Verdict("champion", f"no worse on the same test images: {told}")
     sure = paired.low > params.margin and paired.p_value <= 1 - paired.confidence
     if not sure:
-        return Verdict("challenger", f"not surely better by more than {params.margin:g} on the same test images: {told}", paired)
-    return Verdict("champion", f"better on the same test images: {told}", paired)
+        return Verdict("challenger", f"not surely better by more than {params.margin:g} on the same test images: {told}")
+    return Verdict("champion", f"better on the same test images: {told}")
 
 
 def figures(paired: Paired, champion: str) -> str:

@@ -76,7 +76,7 @@ def study_run(snapshot: StudySnapshot, link: str = "") -> WantedRun:
     return WantedRun(snapshot.study_id, started, None if status == "RUNNING" else _last_change(snapshot), status, tags)
 
 
-def trial_run(snapshot: StudySnapshot, trial: TrialRecord, front: Collection[str] = ()) -> WantedRun:
+def trial_run(snapshot: StudySnapshot, trial: TrialRecord, front: Collection[str]) -> WantedRun:
     """The run of one trial, without the tag that nests it under its parent; `front`: the keys of the trials on it."""
     tags = _common(snapshot, "trial", trial.key) | {NAME_TAG: _name(trial)}
     if snapshot.objectives and trial.state == "completed":

@@ -41,11 +41,10 @@ class JoinedRay(RayThread):
         wanted: Wanted,
         in_memory: int,
         gone: Callable[[str], None],
-        tell: Callable[[str], None] = print,
     ) -> None:
         super().__init__()
-        self._address, self._params, self._wanted, self._tell, self._gone = address, params, wanted, tell, gone
-        self._supply = Supply(wanted.shards, in_memory, tell)
+        self._address, self._params, self._wanted, self._gone = address, params, wanted, gone
+        self._supply = Supply(wanted.shards, in_memory)
         self._offers = Offers({})
         self._nodes: tuple[Node, ...] = ()
         self._looked = -_LOOK_SECONDS
@@ -62,9 +61,9 @@ class JoinedRay(RayThread):
         seen = probe(present(), self._wanted, self._params)
         self._offers = Offers(seen)
         offered = self.nodes()
-        self._tell(f"joined the cluster at {address}: {listed(offered)}")
+        print(f"joined the cluster at {address}: {listed(offered)}")
         for line in node_clocks.warnings(present()):
-            self._tell(line)
+            print(line)
         self._supply.begin(present(), seen, unwanted)
         threading.Thread(target=self._watch, args=(address,), name="head-watch", daemon=True).start()
 
@@ -74,7 +73,7 @@ class JoinedRay(RayThread):
             before, self._nodes = self._nodes, self._offers.of(present())
             self._looked = time.monotonic()
             if before and before != self._nodes:
-                self._tell(f"the cluster has changed: {listed(self._nodes)}")
+                print(f"the cluster has changed: {listed(self._nodes)}")
         return self._nodes
 
     def moved(self) -> Moved:
@@ -105,7 +104,7 @@ class JoinedRay(RayThread):
         begun = time.monotonic()
         while not present() and not unwanted():
             if not self._asked:
-                self._tell(f"no node of the cluster at {address} has CPUs for trials yet: waiting for one")
+                print(f"no node of the cluster at {address} has CPUs for trials yet: waiting for one")
                 self.want((Request({"CPU": 1}),))
             if time.monotonic() - begun > _NODE_SECONDS:
                 why, remedy = f"within {_NODE_SECONDS:g} s no node came that has CPUs for trials", "start nodes with --num-cpus"

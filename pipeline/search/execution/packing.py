@@ -27,7 +27,7 @@ class Needed:
     measured: float
 
 
-def trials_a_gpu(estimated: Sequence[float], data: float, memory: float, cores: int, earlier: Sequence[Needed] = ()) -> int:
+def trials_a_gpu(estimated: Sequence[float], data: float, memory: float, cores: int, earlier: Sequence[Needed]) -> int:
     """Trials that share a GPU of `memory` bytes, from 1 to MOST, and no more than the `cores` there are for it.
 
     estimated: bytes of configurations of the space, without the `data` that each trial holds there. earlier: trials that ran, of

@@ -36,7 +36,7 @@ def gpu_type(node: Node) -> str:
     return node.gpu_type or (UNTYPED if node.gpus else "")
 
 
-def pools(nodes: Sequence[Node], on_gpus: bool, wanted: Sequence[str] = ()) -> tuple[Pool, ...]:
+def pools(nodes: Sequence[Node], on_gpus: bool, wanted: Sequence[str]) -> tuple[Pool, ...]:
     """For trials with or without GPUs, the pools they may use in the order in which to fill them; of GPUs those `wanted`, or all.
 
     With GPUs those of more memory come first, without them the nodes that have none. Nodes that are all alike need no labels.

@@ -25,10 +25,11 @@ _NO_AGENT = "cat"  # ends, as an agent does, when the pipe from the raylet is cl
 _NO_PORT = 1  # nobody listens there
 
 
-def only_what_trains(workers: Sequence[str] = ()) -> None:
+def only_what_trains(workers: Sequence[str]) -> None:
     """Leave out what only looks on; to be called before `ray.init`.
 
-    `workers`: a command that Ray is to start for each worker, which gets the command of an ordinary one as its arguments.
+    `workers`: a command that Ray is to start for each worker, which gets the command of an ordinary one as its arguments;
+    empty for Ray's own.
     """
     _without_onlookers()
     _before_a_process_starts(_without_agents)

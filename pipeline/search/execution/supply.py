@@ -22,8 +22,8 @@ _AT_ONCE = 32  # nodes that are asked
 class Supply:
     """Of `in_memory` bytes, which go through Ray's object store, and `shards`, which do not."""
 
-    def __init__(self, shards: Sequence[StoredShard], in_memory: int, tell: Callable[[str], None] = print) -> None:
-        self._shards, self._tell, self._in_use = shards, tell, ExitStack()
+    def __init__(self, shards: Sequence[StoredShard], in_memory: int) -> None:
+        self._shards, self._in_use = shards, ExitStack()
         self._images = in_memory + sum(shard.stamp[0] for shard in shards)
         self._cache: NodeCache | None = None  # where a node fetches from the storage
         self._before: dict[str, int] = {}  # node → what its store had taken in when the search began; of a later one nothing
@@ -63,11 +63,11 @@ class Supply:
         key = f"images-{cache.name}"
         files = {shard.sha256: shard.path for shard in self._shards}
         total = f"{sum(shard.stamp[0] for shard in self._shards) / 1e6:.1f} MB"
-        self._tell(f"{total} of images are larger than memory: {fetching} nodes fetch them from {cache.storage}, each once")
+        print(f"{total} of images are larger than memory: {fetching} nodes fetch them from {cache.storage}, each once")
         depot.clean(KEPT_DAYS)
         sent = depot.send_files(files, key, IMAGES, lambda: not unwanted())
         if sent:
-            self._tell(f"{sent / 1e6:.1f} MB of them were not there yet, and are now")
+            print(f"{sent / 1e6:.1f} MB of them were not there yet, and are now")
         self._in_use.enter_context(depot.renewed(key, IMAGES))
         self._cache = cache
 
