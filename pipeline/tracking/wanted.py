@@ -158,7 +158,7 @@ def _study_status(snapshot: StudySnapshot) -> Status:
     if snapshot.finished and not again & {"running", "interrupted"}:
         return "FINISHED"
     states = {trial.state for trial in snapshot.trials} | again
-    return "KILLED" if states & {"interrupted", "paused"} and "running" not in states else "RUNNING"
+    return "KILLED" if states and "running" not in states else "RUNNING"
 
 
 def _last_change(snapshot: StudySnapshot) -> int:

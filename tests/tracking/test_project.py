@@ -18,6 +18,7 @@ from pipeline.errors import TrackingUnreachable
 from pipeline.study.records import State, TrialRecord
 from pipeline.tracking.project import Shown, project
 from pipeline.tracking.views import experiment_tags
+from pipeline.tracking.wanted import study_run
 from tests.tracking.studies import BEGUN, Runs, epoch, finished, rerun, several, study, trial
 
 
@@ -158,6 +159,20 @@ def test_the_status_of_a_run_says_how_the_trial_ended(mlflow_uri: str, runs: Run
     assert run.info.status == status
     assert (run.data.tags["convoy.state"], run.data.tags["convoy.reason"]) == (state, "because")
     assert (run.info.end_time is None) == (state == "running")
+
+
+@pytest.mark.parametrize(
+    ("trials", "finished", "status"),
+    [
+        ([], False, "RUNNING"),
+        ([trial(0), trial(1, "running")], False, "RUNNING"),
+        ([trial(0), trial(1, "interrupted")], False, "KILLED"),
+        ([trial(0), trial(1, "failed")], False, "KILLED"),  # of so many that fail the search itself ended
+        ([trial(0), trial(1, "interrupted")], True, "FINISHED"),
+    ],
+)
+def test_the_status_of_the_study_says_whether_it_goes_on(trials: list[TrialRecord], finished: bool, status: str) -> None:
+    assert study_run(study(*trials, finished=finished)).status == status
 
 
 def test_a_second_projection_changes_nothing(mlflow_uri: str, runs: Runs) -> None:
@@ -353,7 +368,7 @@ def test_what_was_shown_before_is_passed_over_and_what_has_changed_is_sent(mlflo
     done = project(replace(study(trial(0), trial(1, "running", 2)), reruns=(again,)), mlflow_uri, "convoy", shown)
     assert (done.created, sorted(runs.by_key())) == (1, ["abcdef01-0001", "abcdef0123456789"])
 
-    done = project(replace(study(trial(0), trial(1), trial(2)), reruns=(again,)), mlflow_uri, "convoy", shown)
+    done = project(replace(study(trial(0), trial(1), trial(2, "running")), reruns=(again,)), mlflow_uri, "convoy", shown)
     assert (done.created, done.updated, done.epochs_sent, done.reruns_done) == (1, 2, 4, 1)
     assert project(study(trial(0), trial(1), trial(2)), mlflow_uri, "convoy").created == 1, "without it everything is looked up"
     assert len(runs.by_key()) == 4
