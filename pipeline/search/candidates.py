@@ -16,7 +16,7 @@ from pipeline.data.preparation.recipe import Recipe
 from pipeline.errors import WrongValue
 from pipeline.search.settings import Reselect
 from pipeline.search.verdict import measured, not_finite
-from pipeline.study.records import ENDED, Rerun, State, StudySnapshot, TrialRecord
+from pipeline.study.records import ENDED, Rerun, State, StudySnapshot, TrialRecord, by_value
 
 TRIED_AGAIN: frozenset[State] = frozenset({"failed", "out_of_memory"})  # by the next process, from their checkpoint
 
@@ -29,9 +29,8 @@ def candidates(snapshot: StudySnapshot, reselect: Reselect) -> list[TrialRecord]
     """
     if not reselect.wanted:
         return []
-    sign = 1.0 if snapshot.direction == "minimize" else -1.0
     standing = [known for trial in snapshot.trials if (known := _with_value(trial, snapshot.metric)) is not None]
-    best = sorted(standing, key=lambda trial: (sign * (trial.value or 0.0), trial.number))[: reselect.candidates]
+    best = sorted(standing, key=by_value(snapshot.direction))[: reselect.candidates]
     return best if len(best) > 1 or any(trial.state != "completed" for trial in best) else []
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from pipeline.search.selection import Selection
-from pipeline.study.records import StudySnapshot, TrialRecord
+from pipeline.study.records import StudySnapshot, TrialRecord, by_value
 
 _STATES = ("completed", "pruned", "interrupted", "diverged", "out_of_memory", "infeasible", "failed")
 _ORDER = {state: rank for rank, state in enumerate(_STATES)}
@@ -27,10 +27,10 @@ def leaderboard(snapshot: StudySnapshot, selection: Selection | None = None) -> 
     The order is that of the search. With new seeds a candidate has `reselection_value`, between `…_low` and `…_high`, and says
     whether it is `chosen`, tied with the chosen one, or behind it.
     """
-    sign = 1.0 if snapshot.direction == "minimize" else -1.0
+    value = by_value(snapshot.direction)
 
     def rank(trial: TrialRecord) -> tuple[int, float, int]:
-        return (_ORDER[trial.state], sign * (trial.value or 0.0), trial.number)
+        return (_ORDER[trial.state], *value(trial))
 
     ended = sorted((trial for trial in snapshot.trials if trial.state in _ORDER), key=rank)
     again, front = _again(selection), snapshot.front()

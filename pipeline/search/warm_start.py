@@ -9,9 +9,8 @@ from dataclasses import dataclass, replace
 from pipeline.search.spaces.domains import Fixed
 from pipeline.search.spaces.space import Space
 from pipeline.study import store, studies
-from pipeline.study.records import StudyRow, StudySnapshot, TrialRecord
+from pipeline.study.records import StudyRow, StudySnapshot, TrialRecord, by_value
 from pipeline.training.hyperparameters import Value
-from pipeline.training.metrics import direction
 
 
 @dataclass(frozen=True)
@@ -55,9 +54,8 @@ def with_first_points(space: Space, earlier: Sequence[Earlier]) -> Space:
 
 def _ranked(study: StudySnapshot, before: float, space: Space) -> list[Earlier]:
     completed = [t for t in study.trials if t.value is not None and t.ended_at is not None and t.ended_at < before]
-    sign = 1.0 if direction(study.metric) == "minimize" else -1.0
-    completed.sort(key=lambda trial: (sign * (trial.value or 0.0), trial.number))
-    return [Earlier(study.study_id, trial, _searched(trial, space)) for trial in completed]
+    best_first = sorted(completed, key=by_value(study.direction))
+    return [Earlier(study.study_id, trial, _searched(trial, space)) for trial in best_first]
 
 
 def _searched(trial: TrialRecord, space: Space) -> dict[str, Value]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, get_args
 
@@ -125,16 +125,24 @@ class StudySnapshot:
 
 def front(completed: Sequence[TrialRecord], direction: str, objectives: Sequence[str]) -> list[TrialRecord]:
     """Those of some completed trials that no other beats: as good by value and by every cost, and better by one."""
-    sign = 1.0 if direction == "minimize" else -1.0
-    losses = [(sign * (trial.value or 0.0), *(trial.costs[name] for name in objectives)) for trial in completed]
+    losses = [(_loss(trial, direction), *(trial.costs[name] for name in objectives)) for trial in completed]
     return [trial for trial, rank in zip(completed, fronts.ranks(losses), strict=True) if rank == 0]
 
 
 def best(trials: Iterable[TrialRecord], direction: str) -> TrialRecord | None:
     """The completed trial with the best value; the earliest of equals; None without a completed one."""
     completed = [trial for trial in trials if trial.state == "completed" and trial.value is not None]
-    sign = 1.0 if direction == "minimize" else -1.0
-    return min(completed, key=lambda trial: (sign * (trial.value or 0.0), trial.number), default=None)
+    return min(completed, key=by_value(direction), default=None)
+
+
+def by_value(direction: str) -> Callable[[TrialRecord], tuple[float, int]]:
+    """What to sort trials by: the best value first, then the earlier of equals; those without a value by number."""
+    return lambda trial: (_loss(trial, direction), trial.number)
+
+
+def _loss(trial: TrialRecord, direction: str) -> float:
+    """Its value, so that less is better."""
+    return (trial.value or 0.0) * (1.0 if direction == "minimize" else -1.0)
 
 
 @dataclass(frozen=True)
