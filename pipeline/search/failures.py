@@ -19,12 +19,8 @@ class Failures:
     def add(self, trial: TrialRecord) -> TrialsFail | None:
         """A trial has ended; the end of the search if so many in a row failed with the same last line."""
         self._latest.append(trial)
-        reasons = {_last_line(ended.reason) for ended in self._latest}
+        reasons = {ended.short_reason for ended in self._latest}
         if len(self._latest) < FAILURES_IN_A_ROW or len(reasons) > 1 or any(ended.state != "failed" for ended in self._latest):
             return None
         why = f"{FAILURES_IN_A_ROW} trials in a row: {reasons.pop()}"
         return TrialsFail("the search", where=trial.key, why=why, remedy="correct the code or the space")
-
-
-def _last_line(text: str) -> str:
-    return text.strip().splitlines()[-1] if text.strip() else ""

@@ -102,7 +102,7 @@ def _row(
         "seconds": round(sum(metrics.seconds for metrics in trial.epochs), 3),
         **trial.hyperparameters,
         "note": trial.note,
-        "reason": trial.reason.strip().splitlines()[-1] if trial.reason.strip() else "",
+        "reason": trial.short_reason,
     }
 
 

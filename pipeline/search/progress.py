@@ -13,6 +13,7 @@ from pipeline.search.standing import Ahead
 from pipeline.search.verdict import measured
 from pipeline.study.records import Rerun, TrialRecord
 
+_LONGEST_REASON = 80  # characters
 _TELL_SECONDS = 5.0  # between two outlooks written down, which takes a sync to disk
 
 
@@ -51,7 +52,7 @@ class Progress:
 
     def _result(self, trial: TrialRecord) -> str:
         if trial.value is None:
-            return _last_line(trial.reason)
+            return trial.short_reason[:_LONGEST_REASON]
         costs = [f"{name} {cost:,.0f}" if cost >= 100 else f"{name} {cost:.3g}" for name, cost in trial.costs.items()]
         return "  ".join([f"{self._metric} {trial.value:.4f}", *costs])
 
@@ -76,10 +77,6 @@ def reselection_line(left: Sequence[Rerun], trials: Sequence[TrialRecord]) -> st
 def rerun_line(rerun: Rerun, params: SearchParams) -> str:
     """How a rerun ended."""
     run = rerun.run
-    result = f"{params.metric} {run.value:.4f}" if run.value is not None else _last_line(run.reason)
+    result = f"{params.metric} {run.value:.4f}" if run.value is not None else run.short_reason[:_LONGEST_REASON]
     fold = "" if rerun.fold is None else f", fold {rerun.fold}"
     return f"trial {run.number:3d}  {run.state:10s}  {result}  new seed {rerun.repeat + 1}/{params.reselect.seeds}{fold}"
-
-
-def _last_line(text: str) -> str:
-    return text.strip().splitlines()[-1][:80] if text.strip() else ""

@@ -56,6 +56,12 @@ class TrialRecord:
         """The number of epochs this trial set out to train."""
         return int(self.hyperparameters["train.epochs"])
 
+    @property
+    def short_reason(self) -> str:
+        """The last line of its reason, which of an error of code is the exception."""
+        lines = self.reason.strip().splitlines()
+        return lines[-1] if lines else ""
+
 
 @dataclass(frozen=True)
 class Outcome:
