@@ -13,7 +13,7 @@ from pipeline import layout
 from pipeline.cluster.settings import ClusterParams
 from pipeline.data.preparation import packed
 from pipeline.data.preparation.recipe import Recipe
-from pipeline.errors import Interrupted, NoTrialFinished
+from pipeline.errors import Interrupted
 from pipeline.search import candidates, decisions, feasibility, identity, live, warm_start
 from pipeline.search import lock as locking
 from pipeline.search.execution import checkpoints
@@ -22,6 +22,7 @@ from pipeline.search.execution.hangs import Hangs
 from pipeline.search.execution.messages import Assignment, TrialData
 from pipeline.search.execution.moved import note
 from pipeline.search.execution.workplace import Workplace, workplace
+from pipeline.search.failures import none_finished
 from pipeline.search.interruption import EXIT_CODES, Asked, interruptible
 from pipeline.search.lock import owner, study_lock
 from pipeline.search.orphan import parents_to_watch
@@ -101,8 +102,7 @@ def search(
     _raise_what_ended_it(phases)
     print(f"the search ended after {conductor.spent}")
     if snapshot.best() is None and not candidates.candidates(snapshot, params.reselect):
-        why, remedy = f"its budget, {conductor.budget}, ended before any trial did", "raise it"
-        raise NoTrialFinished("the search", why=why, remedy=remedy)
+        raise none_finished(snapshot, conductor.budget)
     return snapshot
 
 

@@ -2,8 +2,10 @@ from __future__ import annotations
 
 import pytest
 
-from pipeline.search.failures import FAILURES_IN_A_ROW, Failures
+from pipeline.search.budget import Budget
+from pipeline.search.failures import FAILURES_IN_A_ROW, Failures, none_finished
 from pipeline.study.records import State, TrialRecord
+from tests.tracking.studies import study
 
 
 def ended(number: int, state: State, reason: str) -> TrialRecord:
@@ -32,3 +34,16 @@ def test_the_text_of_the_failure_is_named() -> None:
     failures = Failures()
     *_, failure = (failures.add(ended(number, "failed", "Traceback\nValueError: x")) for number in range(FAILURES_IN_A_ROW))
     assert failure is not None and failure.why == "5 trials in a row: ValueError: x"
+
+
+@pytest.mark.parametrize(
+    ("states", "told"),
+    [
+        ([], "none was begun"),
+        (["interrupted"], "1 interrupted"),
+        (["diverged", "out_of_memory", "diverged"], "2 diverged, 1 out of memory"),
+    ],
+)
+def test_where_no_trial_came_to_its_end_it_is_said_what_became_of_them(states: list[State], told: str) -> None:
+    trials = [ended(number, state, "") for number, state in enumerate(states)]
+    assert none_finished(study(*trials), Budget(trials=3)).why == f"no trial came to its end within its budget, 3 trials: {told}"
