@@ -15,6 +15,7 @@ from optuna.distributions import BaseDistribution
 from optuna.storages import BaseStorage
 from optuna.trial import FrozenTrial, TrialState
 
+from pipeline.study.attributes import GIVEN
 from pipeline.training.hyperparameters import Value
 
 _NOWHERE = -1  # the id of a trial that no database knows yet
@@ -24,13 +25,13 @@ def draft(
     study: optuna.Study,
     number: int,
     suggest: Callable[[optuna.Trial], dict[str, Value]],
-    enqueued: Mapping[str, Value] | None,
+    given: Mapping[str, Value] | None,
 ) -> tuple[FrozenTrial, dict[str, Value]]:
     """Trial `number` of the study as `suggest` draws it with the study's sampler, and what `suggest` gives.
 
-    Values that are `enqueued` are not drawn. The trial is ready for `Study.add_trial` and as Optuna would have stored it.
+    Values that are `given` are not drawn. The trial is ready for `Study.add_trial` and as Optuna would have stored it.
     """
-    attributes: dict[str, Any] = {} if enqueued is None else {"fixed_params": dict(enqueued)}  # as Study.enqueue_trial
+    attributes: dict[str, Any] = {} if given is None else {GIVEN: dict(given)}  # as Study.enqueue_trial
     drafted = FrozenTrial(
         number=number,
         state=TrialState.RUNNING,

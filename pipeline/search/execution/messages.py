@@ -110,9 +110,7 @@ class Message:
     outcomes: bytes = b""  # of a rerun that is trained to its end: outcomes.Outcomes of the images it is scored on
     note: str = ""  # what is to be known of the training beside its metrics
     latency_ms: float | None = None  # where it was wanted, said once and before any epoch
-    crowded: int = (
-        0  # bytes, more than which it needs: it found too little memory beside others, and is to go on where there is more
-    )
+    crowded: int = 0  # bytes, more than which it needs where it found too little memory beside others, to go on elsewhere
     gpu_megabytes: float | None = None  # the most that its tensors took so far, where it is counted
     hindrance: Hindrance = ""
 

@@ -68,7 +68,7 @@ class _View(Study):
 
 
 def thinned(trials: Sequence[FrozenTrial], directions: Directions, most: int) -> list[FrozenTrial]:
-    """At most `most` trials that a model needs: those running, the best, and of the others an even choice by number.
+    """The trials that a model needs: those running and at most `most` that have ended, the best and an even choice by number.
 
     The best are those that TPE ranks first: finished ones by value, with several objectives by their fronts, then stopped ones
     by how far they came, then by value.

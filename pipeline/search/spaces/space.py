@@ -25,8 +25,8 @@ _EPOCHS, _BATCH_SIZE = "train.epochs", "train.batch_size"
 class Space:
     """A checked search space; `load` builds it.
 
-    `domains` is in the order of suggestion, parents first; `first_points` name searched hyperparameters only and go to
-    `study.enqueue_trial` as they are; `places` maps "smallest_image" and each name to file:line:column.
+    `domains` is in the order of suggestion, parents first; `first_points` name searched hyperparameters only and are tried as
+    they are before anything is drawn; `places` maps "smallest_image" and each name to file:line:column.
     """
 
     path: Path
