@@ -77,7 +77,7 @@ def within(snapshot: StudySnapshot, space: Space, recipe: Recipe, limits: Limits
             return False
         try:
             require_feasible(trial.hyperparameters, space, recipe, limits)
-        except OverLimit:
+        except (DoesNotFit, OverLimit):  # a driver that was killed may not have found out that it does not fit
             return False
         return True
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -80,6 +81,15 @@ def test_what_may_be_refitted_keeps_the_limits_whatever_they_were_when_it_was_se
     study = StudySnapshot("s", 0.0, "val_accuracy", {}, {}, trials, True)
     kept = within(study, space(tmp_path, SPACE), recipe, Limits.model_validate(limits))
     assert [trial.number for trial in kept.trials] == numbers
+
+
+def test_a_trial_of_which_a_killed_driver_had_not_found_that_it_does_not_fit_is_no_candidate(tmp_path: Path) -> None:
+    _, recipe = noise(8)
+    too_deep = replace(_trial(0, 1, state="interrupted"), hyperparameters={"model.num_conv_layers": 5, "model.padding": "valid"})
+    with pytest.raises(DoesNotFit):
+        require_feasible(too_deep.hyperparameters, space(tmp_path, SPACE), recipe, Limits())
+    study = StudySnapshot("s", 0.0, "val_accuracy", {}, {}, (too_deep,), True)
+    assert within(study, space(tmp_path, SPACE), recipe, Limits()).trials == ()
 
 
 @pytest.mark.parametrize(
