@@ -25,10 +25,10 @@ from pipeline.search.forecast import Pace, duration
 from pipeline.search.settings import SearchParams
 from pipeline.search.spaces import space as spaces
 from pipeline.search.spaces.space import Space
+from pipeline.search.stopping import stopping
 from pipeline.search.tally import Tally
 from pipeline.study import store, studies
 
-_KEPT_AT_BEST = 0.26  # of the epochs planned, when each of two rungs of ASHA stops two trials of three: 1/9·2/3 + 1/3·2/9 + 1/9
 # Estimates, rounded up; benchmarks/bench_scale.py measures them.
 _STUDY_BYTES, _STUDY_EPOCH_BYTES = 5_500, 250  # of a trial and of an epoch in the database of the study
 _MLFLOW_BYTES, _MLFLOW_EPOCH_BYTES = 30_000, 3_000  # and in MLflow's
@@ -59,8 +59,7 @@ def plan(params: SearchParams, state: Path, database: str, cluster: ClusterParam
     used = _used(params, space, recipe, database)
     probe = measure(known, space, recipe, share)
     lengths = [each.epochs * probe.pace.seconds(each.work) for each in known]
-    kept = 1.0 if params.stopping == "none" else _KEPT_AT_BEST
-    expected = expect(Budget.of(params), used, lengths, kept, share.slots)
+    expected = expect(Budget.of(params), used, lengths, _least_trained(params, known), share.slots)
     free, _ = disk(state)
     lines = [
         *told,
@@ -105,6 +104,13 @@ def _used(params: SearchParams, space: Space, recipe: Recipe, database: str) -> 
         return Used()
     snapshot = study.snapshot()
     return Tally(snapshot.direction, snapshot.trials, snapshot.objectives).used(study.row.seconds_used)
+
+
+def _least_trained(params: SearchParams, known: Sequence[Candidate]) -> float:
+    """Share (0–1) of the planned epochs that the stopping rule leaves at best; what is audited is trained to its end."""
+    rule = stopping(params.stopping, params.rule())
+    stopped = statistics.fmean(rule.least_trained(each.epochs) for each in known)
+    return stopped + params.audit_share * (1 - stopped)
 
 
 def _expected(expected: Expectation | None, slots: int) -> list[str]:

@@ -47,6 +47,16 @@ class Asha(Rule):
                 return found[0]
         return None
 
+    def least_trained(self, planned_epochs: int) -> float:
+        """Where on every rung no more than the best part goes on."""
+        curve = Curve(planned_epochs, ())
+        rungs = {_rung_epoch(curve, self.reduction**level) for level in range(1, self.rungs + 1)}
+        trained, left = 0.0, 1.0
+        for epoch in sorted(epoch for epoch in rungs if self.min_epochs <= epoch < planned_epochs):
+            trained += left * (1 - 1 / self.reduction) * epoch
+            left /= self.reduction
+        return trained / planned_epochs + left
+
     def _best(self, curves: Mapping[str, Curve], divisor: int, direction: str) -> dict[str, int]:
         """The trials that a rung lets go on, and how many are ahead of each."""
         reached = {key: curve for key, curve in curves.items() if len(curve.values) >= _rung_epoch(curve, divisor)}

@@ -29,3 +29,7 @@ class Median(Rule):
         merits = [merit(other, epoch, direction) for other, epoch in others(curves, key) if other.costs_no_more(curve)]
         best = max(merit(curve, epoch, direction) for epoch in range(1, len(curve.values) + 1))
         return len(merits) >= self.min_trials and best < statistics.median(merits)
+
+    def least_trained(self, planned_epochs: int) -> float:
+        """Where half of the trials stop at the first look, and the others never fall behind."""
+        return (Curve(planned_epochs, ()).epoch_at(self.first_share) / planned_epochs + 1) / 2

@@ -26,3 +26,7 @@ class Patience(Rule):
         if len(merits) <= self.epochs:
             return False
         return max(merits[-self.epochs :]) < max(merits[: -self.epochs]) + self.gain
+
+    def least_trained(self, planned_epochs: int) -> float:
+        """Where no epoch after the first brings anything."""
+        return min(1.0, (self.epochs + 1) / planned_epochs)

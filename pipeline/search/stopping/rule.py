@@ -50,6 +50,10 @@ class Rule(Section, ABC):
         """Of the trials that it stopped and that still wait, the one to be trained on before others begin; None: none yet."""
         return None
 
+    @abstractmethod
+    def least_trained(self, planned_epochs: int) -> float:
+        """Of many trials that plan so many epochs, about the share (0–1) of these that is trained where as many stop as may."""
+
 
 def merit(curve: Curve, epoch: int, direction: str) -> float:
     """The value after `epoch` epochs, higher is better; what is not finite is the worst."""

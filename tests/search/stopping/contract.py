@@ -52,6 +52,10 @@ class RuleContract:
         assert not any(said[0] for said in decisions.values())
         assert not any(said[-1] for key, said in decisions.items() if len(curves[key].values) == curves[key].planned_epochs)
 
+    def test_what_it_leaves_of_the_training_is_a_share_and_all_of_a_plan_of_one_epoch(self) -> None:
+        assert all(0 < self.rule.least_trained(planned) <= 1 for planned in range(1, 100))
+        assert self.rule.least_trained(1) == 1
+
     def test_the_order_of_the_trials_means_nothing(self) -> None:
         curves = some_study()
         backwards = dict(reversed(curves.items()))

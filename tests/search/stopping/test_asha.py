@@ -125,5 +125,19 @@ def test_whom_it_lets_go_on_it_would_not_stop() -> None:
     assert THIRDS.goes_on(curves, list(curves), "maximize") not in {None, *waiting}
 
 
+@pytest.mark.parametrize(
+    ("rule", "planned", "share"),
+    [
+        (Asha(reduction=3, rungs=2), 9, 2 / 3 * 1 / 9 + 2 / 9 * 1 / 3 + 1 / 9),
+        (Asha(), 160, 3 / 16),
+        (Asha(), 4, 1 / 2 * 1 / 4 + 1 / 4 * 2 / 4 + 1 / 4),  # of four rungs three are the first epoch
+        (Asha(min_epochs=2), 4, 1 / 2 * 2 / 4 + 1 / 2),
+    ],
+    ids=str,
+)
+def test_at_best_only_the_best_part_goes_on_from_each_rung(rule: Asha, planned: int, share: float) -> None:
+    assert rule.least_trained(planned) == pytest.approx(share)
+
+
 class TestAsha(RuleContract):
     rule = Asha()

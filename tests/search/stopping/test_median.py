@@ -43,5 +43,9 @@ def test_with_several_objectives_who_costs_more_in_anything_does_not_count() -> 
     assert stopped == {"of 5 that cost no more": True, "of 4": False, "of 6 at more of the other": False}
 
 
+def test_at_best_half_of_the_trials_stop_when_first_they_may() -> None:
+    assert Median(first_share=0.25).least_trained(8) == pytest.approx((1 / 4 + 1) / 2)
+
+
 class TestMedian(RuleContract):
     rule = Median()

@@ -29,5 +29,10 @@ def test_epochs_in_a_row_without_a_gain_end_a_trial(values: tuple[float, ...], d
     assert decide(Patience(epochs=3, gain=0.01), curves, "asked", direction) is stopped
 
 
+def test_at_best_nothing_comes_after_the_first_epoch() -> None:
+    assert Patience(epochs=5).least_trained(12) == pytest.approx(6 / 12)
+    assert Patience(epochs=5).least_trained(4) == 1
+
+
 class TestPatience(RuleContract):
     rule = Patience()
