@@ -6,7 +6,7 @@ DATA is a folder with the unpacked image folders cifar10, flowers5, trashnet and
 dataset-fashion-mnist. The images are ingested, split and prepared once a set by Convoy's stages; every arm reads the same arrays
 and searches for the same wall-clock, its start included, on all cores that it may use (`taskset -c 0 python …` for one). Convoy
 does not train its best again before it chooses, since that comes on top of its budget. Winners of Convoy and of the plain stack
-are trained on train and val and measured by the same stages; AutoKeras predicts with the best model that it has. The interval is
+are trained on train and val and measured by the same code; AutoKeras predicts with the best model that it has. The interval is
 Wilson's, 95 %.
 
 plain: Ray Tune, OptunaSearch, ASHA and MLflowLoggerCallback as their documentation shows them, with Convoy's space, its first
@@ -17,6 +17,7 @@ an environment of its own: python -m venv benchmarks/.peers && benchmarks/.peers
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import shutil
 import sys
@@ -31,10 +32,13 @@ from scipy.stats import binomtest
 from scratch_project import REPOSITORY, machine, measured, run_stage, scratch_project
 from small_sets import folder
 
+from pipeline import layout, sealed
+
 SETS = ("fashion-mnist", "cifar10", "flowers5", "trashnet", "pneumonia28")
 KINDS = {"pneumonia28": "unknown"}  # the others are photos
 PEERS = REPOSITORY / "benchmarks/.peers/bin/python"
 SCRIPTS = Path(__file__).parent / "model_peers"
+_AT_A_TIME = 256  # test images
 
 
 @dataclass(frozen=True)
@@ -127,10 +131,10 @@ def _autokeras(project: Path, minutes: float, seed: int) -> Found | None:
 
 
 def _refitted(project: Path, seconds: float, trials: int, epochs: int) -> Found:
-    """The winner in results/search/best.yaml, trained on train and val and measured on test by the stages."""
-    for stage in ("refit", "evaluate"):
-        run_stage(stage, project)
-    test = json.loads((project / "results/evaluation/metrics.json").read_text())
+    """The winner in results/search/best.yaml, trained on train and val by refit and measured on test as evaluate does it."""
+    run_stage("refit", project)
+    with contextlib.chdir(project):
+        test = sealed.measure_another(layout.MODEL, _AT_A_TIME).metrics(0.95)
     interval = test["test_accuracy_low"], test["test_accuracy_high"]
     return Found(test["test_accuracy"], *interval, seconds, trials, epochs)
 
