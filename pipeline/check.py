@@ -115,6 +115,8 @@ def _resources(params: Params, space: Space | None, recipe: Recipe | None) -> li
     if address == LOCAL:
         return [f"resources: {_share(params, space, recipe, [resources.this_machine()])}"]
     nodes = cluster_nodes.look(address, params.cluster)
+    if not nodes:
+        return [f"cluster: no node of {address} has CPUs for trials now; a search asks for one and waits a quarter of an hour"]
     return [f"cluster: {cluster_nodes.listed(nodes)}", f"resources: {_share(params, space, recipe, nodes)}"]
 
 

@@ -12,7 +12,7 @@ from typing import Any
 from pipeline import artifacts, layout
 from pipeline.cluster.settings import LOCAL, ClusterParams
 from pipeline.data.preparation.recipe import Recipe
-from pipeline.errors import MissingFile
+from pipeline.errors import MissingFile, ResourcesMissing
 from pipeline.mounts import disk
 from pipeline.planning.expectation import Expectation, Range, expect
 from pipeline.planning.probe import Candidate, Probe, candidates, measure
@@ -82,6 +82,9 @@ def _nodes(cluster: ClusterParams) -> tuple[Sequence[Node], list[str]]:
         why = "a job server, which does not say what trials get: a plan for this machine alone"
         return (here,), [f"cluster: {address} is {why}"]
     nodes = cluster_nodes.look(address, cluster)
+    if not nodes:
+        remedy = "start nodes with --num-cpus; one that comes on demand is counted when it is there"
+        raise ResourcesMissing("the cluster", where=address, why="no node has CPUs for trials now", remedy=remedy)
     slower = "" if here.gpus or not any(node.gpus for node in nodes) else ", which has no GPU: on theirs it is less"
     return nodes, [f"cluster: {cluster_nodes.listed(nodes)}; a trial is measured on this machine{slower}"]
 

@@ -22,7 +22,7 @@ from pipeline.study.records import StudySnapshot
 from pipeline.tracking.connection import connect
 from tests import searches
 from tests.cluster.hosts import Host, needs_hosts, network, program, start_ray, until
-from tests.cluster.searching import Cluster, cluster, snapshot, training, trains_here, workers
+from tests.cluster.searching import FOLDER, Cluster, cluster, snapshot, training, trains_here, workers
 from tests.cluster.servers import Sshd
 from tests.repository import REPOSITORY
 from tests.search.driving import story
@@ -228,6 +228,13 @@ def test_a_cluster_that_grows_on_demand_grows_and_is_told_when_no_more_is_needed
         program(driver.process).terminate()
         assert driver.end(60) == 143, driver.output
         until(lambda: "CPU" not in head.run("ray", "status", RAY_AUTH_MODE="token"), 90, "all nodes have gone")
+
+
+def test_check_finds_nothing_wrong_with_a_cluster_whose_nodes_come_on_demand(tmp_path: Path, migrated_mlflow: Path) -> None:
+    with cluster(tmp_path / "shared") as made:
+        made.project(migrated_mlflow, **SHORT)
+        told = made.head.run("python", "-m", "pipeline", "check", cwd=FOLDER, PYTHONPATH=str(REPOSITORY))
+        assert "cluster: no node of auto has CPUs for trials now; a search asks for one" in told
 
 
 def kill_raylet(host: Host) -> None:

@@ -12,7 +12,6 @@ from pathlib import Path
 from pipeline.cluster import node
 from pipeline.cluster.node import Seen
 from pipeline.cluster.settings import ClusterParams
-from pipeline.errors import ResourcesMissing
 from pipeline.search.execution import joining, node_tasks, ray_environment
 from pipeline.search.execution.pools import gpu_type
 from pipeline.search.execution.ray_nodes import RayNode, present
@@ -20,9 +19,9 @@ from pipeline.search.execution.resources import Node
 
 
 def look(address: str, params: ClusterParams) -> tuple[Node, ...]:
-    """Join for a moment and say who is there.
+    """Join for a moment and say who is there and takes trials; nobody may be, as long as nobody wants nodes of a cloud.
 
-    Raises what joining does, OtherVersion for a node that cannot run our code, ResourcesMissing when none takes trials now.
+    Raises what joining does, and OtherVersion for a node that cannot run our code.
     """
     ray_environment.prepare_to_join()
     import ray
@@ -37,9 +36,6 @@ def look(address: str, params: ClusterParams) -> tuple[Node, ...]:
         seen: dict[str, Seen] = {one.node_id: said for one, said in node_tasks.answers(with_gpus, asked)}
     finally:
         ray.shutdown()
-    if not there:
-        remedy = "start nodes with --num-cpus; one that comes on demand is counted when it is there"
-        raise ResourcesMissing("the cluster", where=address, why="no node has CPUs for trials now", remedy=remedy)
     return Offers(seen).of(there)
 
 
